@@ -1,0 +1,227 @@
+"""The hub's settings: one YAML file and the environment, typed and checked at start.
+
+``memory_config.yaml`` (or the file named by ``MEMORYHUB_CONFIG``) holds sections and keys as
+written below; ``MEMORYHUB_<SECTION>__<KEY>`` in the environment overrides a single key. A few
+plain variables that scripts rely on (``PORT``, ``DATABASE_URL``, …) stand beside them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+ENV_PREFIX = "MEMORYHUB_"
+PLAIN_VARIABLES = {
+    "PORT": ("server", "port"),
+    "MEMORYHUB_HOME": ("server", "home"),
+    "DATABASE_URL": ("database", "url"),
+    "MIGRATION_DATABASE_URL": ("database", "migration_url"),
+    "SYSTEM_DATABASE_URL": ("database", "system_url"),
+}
+#: Set by the hub for its own processes; not settings.
+INTERNAL_VARIABLES = {"MEMORYHUB_CONFIG", "MEMORYHUB_DB_ROLE", "MEMORYHUB_SECRET_KEY", "MEMORYHUB_KEY_PEPPER"}
+
+
+class ConfigError(Exception):
+    """The configuration is wrong; the message names the setting and what is allowed."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", validate_default=True)
+
+
+class Server(Section):
+    home: Path = Field(ROOT / "var", description="Folder of everything the hub keeps: database, model, secrets, logs.")
+    host: str = Field("127.0.0.1", description="Address the web server binds to.")
+    port: int = Field(8000, ge=1, le=65535, description="TCP port of the web server.")
+    workers: int = Field(0, ge=0, le=64, description="Web processes; 0 means one a core.")
+    allowed_hosts: list[str] = Field(["*"], description="Host names that requests may name.")
+    trusted_origins: list[str] = Field([], description="Origins (with scheme) allowed to post to the admin behind a proxy.")
+    trusted_proxies: int = Field(0, ge=0, le=5, description="Number of reverse proxies whose X-Forwarded-For is believed.")
+    secure_cookies: bool = Field(False, description="Send cookies over HTTPS only; turn on behind TLS.")
+    debug: bool = Field(False, description="Django's debug pages; never in production.")
+
+
+class Database(Section):
+    url: SecretStr | None = Field(None, description="PostgreSQL >= 16 of the application role; unset means the embedded server.")
+    migration_url: SecretStr | None = Field(None, description="The same database as its owner, for migrations and upkeep.")
+    system_url: SecretStr | None = Field(None, description="The same database as the system role, for relay and jobs; made by the owner if unset.")
+    shared_memory_percent: int = Field(10, ge=1, le=50, description="Share of the machine's memory (percent) for the embedded server's buffers.")
+    statement_timeout_ms: int = Field(30_000, ge=100, description="Longest statement of a web request, in milliseconds.")
+
+
+class Limits(Section):
+    body_kb: int = Field(1024, ge=16, le=65_536, description="Largest request body, in KiB.")
+    value_kb: int = Field(256, ge=1, le=16_384, description="Largest value of an entry, in KiB of JSON.")
+    json_depth: int = Field(64, ge=4, le=500, description="Deepest nesting of a JSON body.")
+    batch: int = Field(500, ge=1, le=500, description="Most items in one batch call.")
+    page: int = Field(200, ge=1, le=200, description="Most rows of a list page.")
+    key_length: int = Field(512, ge=16, le=2048, description="Longest key or id, in characters.")
+
+
+class Rates(Section):
+    per_key_per_minute: int = Field(120_000, ge=0, description="Requests a minute for one API key; 0 turns the limit off.")
+    per_ip_per_minute: int = Field(600, ge=0, description="Failed or keyless requests a minute from one address; 0 turns the limit off.")
+    lease_block: int = Field(500, ge=1, le=100_000, description="Requests that a web process leases at a time; the most it may overshoot.")
+
+
+class Access(Section):
+    key_cache_seconds: float = Field(5, ge=0, le=5, description="How long a looked-up key is remembered, so how long a revoked one may still live.")
+    idempotency_hours: int = Field(24, ge=1, le=720, description="How long an Idempotency-Key is remembered, in hours.")
+    webhook_secret: SecretStr | None = Field(None, description="Signs requests to external stores.")
+
+
+class Lifecycle(Section):
+    ephemeral_seconds: int = Field(300, ge=1, description="An ephemeral entry ends this long after its last use.")
+    session_idle_hours: int = Field(24, ge=1, description="A session, and its session-layer entries, end after this long without activity.")
+    short_term_days: int = Field(30, ge=1, description="Default life of a short_term entry, in days.")
+    purge_after_days: int = Field(30, ge=1, description="An expired short_term entry is purged this long after it was archived.")
+    tombstone_days: int = Field(30, ge=1, description="A deleted entry can be restored for this long.")
+    half_life_days: float = Field(30, gt=0, description="Half-life of an entry's strength at stability 1, in days.")
+    stability_per_use: float = Field(0.1, ge=0, description="Growth of the half-life factor per logarithmic unit of uses.")
+    archive_below: float = Field(0.02, ge=0, le=1, description="A short_term or long_term entry weaker than this is archived.")
+    reinforcements_to_long_term: int = Field(3, ge=1, description="Reinforcements that turn short_term into long_term.")
+    access_log_days: int = Field(90, ge=1, description="Daily partitions of the access log kept, in days.")
+    handoff_timeout_minutes: int = Field(60, ge=1, description="A pending hand-off turns back after this long.")
+
+
+class HttpStore(Section):
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,40}$", description="Name of the store, shown in the outbox.")
+    url: str = Field(pattern=r"^https?://", description="Address that receives each change as a POST.")
+    timeout_seconds: float = Field(5, gt=0, le=60, description="Longest wait for its answer, in seconds.")
+
+
+class Sync(Section):
+    poll_ms: int = Field(100, ge=10, le=10_000, description="Pause of an idle relay between looks, in milliseconds.")
+    batch: int = Field(64, ge=1, le=1000, description="Deliveries that the relay claims at a time.")
+    max_attempts: int = Field(8, ge=1, le=50, description="Failures after which a delivery is parked for a human.")
+    backoff_base_seconds: float = Field(1, gt=0, description="First pause after a failure; doubles each time.")
+    backoff_max_seconds: float = Field(300, gt=0, description="Longest pause between attempts.")
+    claim_seconds: int = Field(60, ge=5, description="A claimed delivery is free again after this long.")
+    backlog_warn_seconds: int = Field(60, ge=1, description="Health is degraded when the oldest due delivery is older than this.")
+    keep_days: int = Field(7, ge=1, description="Processed sync events are kept this long, in days.")
+    http_stores: list[HttpStore] = Field([], description="External stores that hear of every change.")
+
+
+class Search(Section):
+    embedder: Literal["local", "hashing", "off"] = Field("local", description="local: the bundled model; hashing: deterministic, for tests; off: keyword only.")
+    candidate_cap: int = Field(20_000, ge=100, le=1_000_000, description="Most rows that are compared exactly.")
+    dense_weight: float = Field(0.6, ge=0, le=1, description="Weight of the semantic leg in a hybrid search; the rest is keyword.")
+    depth: int = Field(100, ge=10, le=1000, description="Best rows taken from each leg before fusing.")
+    embed_batch: int = Field(16, ge=1, le=128, description="Texts embedded at a time by the relay.")
+    query_cache: int = Field(2000, ge=0, description="Query embeddings remembered per process.")
+    log_queries: bool = Field(True, description="Write searches to the access log.")
+
+
+class Jobs(Section):
+    workers: int = Field(2, ge=1, le=16, description="Processes of the job cluster.")
+    heartbeat_stale_seconds: int = Field(120, ge=30, description="The watchdog restarts the job cluster when its heartbeat is older.")
+
+
+class Config(BaseSettings):
+    """All sections; unknown keys are refused."""
+
+    model_config = SettingsConfigDict(extra="forbid", env_prefix=ENV_PREFIX, env_nested_delimiter="__")
+
+    server: Server = Field(default_factory=lambda: Server())
+    database: Database = Field(default_factory=lambda: Database())
+    limits: Limits = Field(default_factory=lambda: Limits())
+    rates: Rates = Field(default_factory=lambda: Rates())
+    access: Access = Field(default_factory=lambda: Access())
+    lifecycle: Lifecycle = Field(default_factory=lambda: Lifecycle())
+    sync: Sync = Field(default_factory=lambda: Sync())
+    search: Search = Field(default_factory=lambda: Search())
+    jobs: Jobs = Field(default_factory=lambda: Jobs())
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **sources: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        # plain variables (init) win over MEMORYHUB_* which win over the file
+        return (init_settings, sources["env_settings"], FileSource(settings_cls))
+
+
+class FileSource(PydanticBaseSettingsSource):
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        return read_file(config_path())
+
+
+def config_path() -> Path:
+    return Path(os.environ.get("MEMORYHUB_CONFIG") or ROOT / "memory_config.yaml")
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        if "MEMORYHUB_CONFIG" in os.environ:
+            raise ConfigError(f"MEMORYHUB_CONFIG names {path}, which does not exist. Create it or unset the variable.")
+        return {}
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} must hold sections such as 'server:' or 'limits:', not a {type(data).__name__}.")
+    return data
+
+
+def plain_values() -> dict[str, dict[str, str]]:
+    values: dict[str, dict[str, str]] = {}
+    for variable, (section, key) in PLAIN_VARIABLES.items():
+        if os.environ.get(variable):
+            values.setdefault(section, {})[key] = os.environ[variable]
+    return values
+
+
+def known_names() -> dict[str, set[str]]:
+    return {name: set(field.annotation.model_fields) for name, field in Config.model_fields.items()}  # type: ignore[union-attr]
+
+
+def nearest(word: str, known: set[str]) -> str:
+    close = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.0)
+    return f"did you mean '{close[0]}'?" if close else "see the configuration page in docs/."
+
+
+def check_environment() -> None:
+    names = known_names()
+    for variable in os.environ:
+        if not variable.startswith(ENV_PREFIX) or variable in PLAIN_VARIABLES or variable in INTERNAL_VARIABLES:
+            continue
+        section, _, key = variable.removeprefix(ENV_PREFIX).lower().partition("__")
+        if section not in names or key.partition("__")[0] not in names[section]:
+            allowed = {f"{ENV_PREFIX}{s}__{k}".upper() for s, keys in names.items() for k in keys} | set(PLAIN_VARIABLES)
+            raise ConfigError(f"Unknown setting {variable} in the environment: {nearest(variable, allowed)}")
+
+
+def explain(error: ValidationError) -> str:
+    """One line per wrong setting: where it is, what is wrong, what is allowed."""
+    lines = []
+    for item in error.errors():
+        path = [str(part) for part in item["loc"]]
+        if item["type"] == "extra_forbidden":
+            known = known_names()
+            hint = nearest(path[-1], known.get(path[0], set()) if len(path) > 1 else set(known))
+            lines.append(f"Unknown setting '{'.'.join(path)}': {hint}")
+        else:
+            lines.append(f"Setting '{'.'.join(path)}' is wrong: {item['msg']} (got {item['input']!r}).")
+    return "\n".join(lines)
+
+
+@lru_cache(maxsize=1)
+def get_config() -> Config:
+    """The checked configuration of this process. Raises ConfigError with a message for humans."""
+    check_environment()
+    try:
+        return Config(**plain_values())  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise ConfigError(explain(error)) from error

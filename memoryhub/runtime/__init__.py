@@ -1,0 +1,1 @@
+"""How the hub runs: its database server, its secrets, its processes, its backups."""

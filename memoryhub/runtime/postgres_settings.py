@@ -25,7 +25,7 @@ local all all trust
 
 def machine_memory() -> int:
     """Bytes of memory the hub may use: the machine's, or the container's where that is less."""
-    amounts = [psutil.virtual_memory().total]
+    amounts = [int(psutil.virtual_memory().total)]
     for path in CGROUP_LIMITS:
         if path.exists() and (text := path.read_text().strip()).isdigit():
             amounts.append(int(text))

@@ -1,0 +1,182 @@
+"""Exceptions become HTTP here, and nowhere else: RFC 9457 problem+json with a stable ``code``."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
+from rest_framework import exceptions as drf
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from memoryhub.access import exceptions as hub
+
+logger = logging.getLogger(__name__)
+MEDIA_TYPE = "application/problem+json"
+
+STATUS: list[tuple[type[hub.HubError], int]] = [
+    (hub.NotFound, 404),
+    (hub.Invalid, 400),
+    (hub.Unauthenticated, 401),
+    (hub.Forbidden, 403),
+    (hub.Conflict, 409),
+    (hub.VersionRequired, 428),
+    (hub.VersionStale, 412),
+    (hub.TooLarge, 413),
+    (hub.RateLimited, 429),
+    (hub.IdempotencyMismatch, 422),
+    (hub.Unavailable, 503),
+    (hub.HubError, 400),
+]
+
+
+def status_of(error: hub.HubError) -> int:
+    return next(status for kind, status in STATUS if isinstance(error, kind))
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's hook. What is not answered here (a bug) goes on to Django's 500 handler."""
+    set_rollback()
+    translated = translate(error)
+    if translated is None:
+        return None
+    request = context["request"]
+    request._request.hub_error = translated
+    return respond(translated, getattr(request, "request_id", ""))
+
+
+def respond(error: hub.HubError, request_id: str) -> Response:
+    status = status_of(error)
+    response = Response(body(error, status, request_id), status=status, content_type=MEDIA_TYPE)
+    for name, value in headers(error, status).items():
+        response[name] = value
+    return response
+
+
+def headers(error: hub.HubError, status: int) -> dict[str, str]:
+    wait = getattr(error, "retry_after", None)
+    found = {"Retry-After": str(max(1, round(wait)))} if wait is not None else {}
+    if status == HTTPStatus.UNAUTHORIZED:
+        found["WWW-Authenticate"] = 'Bearer realm="memoryhub"'
+    if "allow" in error.extra:
+        found["Allow"] = ", ".join(error.extra["allow"])
+    return found
+
+
+def body(error: hub.HubError, status: int, request_id: str) -> dict[str, Any]:
+    """The problem document: type, title, status, detail, code, errors[], request_id."""
+    problem = {
+        "success": False,
+        "type": f"urn:memoryhub:problem:{error.code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": error.message,
+        "code": error.code,
+        "errors": field_errors(error),
+        "request_id": request_id,
+    }
+    return problem | {key: value for key, value in error.extra.items() if key not in ("errors", "allow")}
+
+
+def field_errors(error: hub.HubError) -> list[dict[str, str]]:
+    if "errors" in error.extra:
+        return list(error.extra["errors"])
+    if isinstance(error, hub.Invalid):
+        return [{"field": error.field, "message": error.message}]
+    return []
+
+
+class MethodNotAllowed(hub.HubError):
+    """This address does not take that method."""
+
+    code = "method_not_allowed"
+
+
+class UnsupportedMediaType(hub.HubError):
+    """Send the body as application/json."""
+
+    code = "unsupported_media_type"
+
+
+STATUS[:0] = [(MethodNotAllowed, 405), (UnsupportedMediaType, 415)]
+
+
+def translate(error: Exception) -> hub.HubError | None:
+    """The domain error that says the same as ``error``; None for what is a bug."""
+    match error:
+        case hub.HubError():
+            return error
+        case drf.ValidationError():
+            return invalid(error)
+        case drf.MethodNotAllowed():
+            return MethodNotAllowed(str(error.detail))
+        case drf.UnsupportedMediaType():
+            return UnsupportedMediaType(f"{error.detail} Send the body as application/json.")
+        case drf.ParseError():
+            return hub.Invalid("body", str(error.detail))
+        case drf.NotAuthenticated() | drf.AuthenticationFailed():
+            return hub.Unauthenticated()
+        case drf.Throttled():
+            return hub.RateLimited(error.wait or 1)
+        case drf.NotAcceptable():
+            return hub.Invalid("Accept", "Answers are application/json only.")
+        case Http404() | drf.NotFound():
+            return hub.NotFound()
+        case PermissionDenied() | drf.PermissionDenied():
+            return hub.Forbidden()
+        case OperationalError() | InterfaceError():
+            logger.error("The database refused or broke a request: %s", error)
+            return hub.Unavailable("The database is not answering. Nothing was changed; repeat the request.")
+        case DataError():
+            return hub.Invalid("body", f"A value does not fit: {str(error).splitlines()[0]}")
+        case IntegrityError():
+            return hub.Conflict("The change collides with another one. Read again and repeat.")
+    return None
+
+
+def invalid(error: drf.ValidationError) -> hub.Invalid:
+    found = list(flatten(error.detail, ""))
+    first = found[0] if found else {"field": "body", "message": "The request is not valid."}
+    return hub.Invalid(first["field"], f"{first['field']}: {first['message']}", errors=found)
+
+
+def flatten(detail: Any, path: str) -> list[dict[str, str]]:
+    if isinstance(detail, dict):
+        return [row for key, value in detail.items() for row in flatten(value, join(path, key))]
+    if isinstance(detail, list) and any(isinstance(item, (dict, list)) for item in detail):
+        return [row for index, value in enumerate(detail) for row in flatten(value, f"{path}[{index}]")]
+    items = detail if isinstance(detail, list) else [detail]
+    return [{"field": path or "body", "message": str(item)} for item in items]
+
+
+def join(path: str, key: Any) -> str:
+    name = "" if key == "non_field_errors" else str(key)
+    return f"{path}.{name}" if path and name else path or name
+
+
+def plain(error: hub.HubError, request: HttpRequest) -> JsonResponse:
+    """For places outside DRF: the URL resolver's 404, a crash's 500."""
+    status = status_of(error)
+    request_id = getattr(request, "request_id", "")
+    return JsonResponse(body(error, status, request_id), status=status, content_type=MEDIA_TYPE)
+
+
+class InternalError(hub.HubError):
+    """The hub made a mistake. It is logged under the request id; repeat the request or tell an administrator."""
+
+    code = "internal_error"
+
+
+STATUS.insert(0, (InternalError, 500))
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
+    return plain(hub.NotFound("There is no such address. See /docs for all of them."), request)
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    return plain(InternalError(), request)

@@ -1,0 +1,14 @@
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class AccessConfig(AppConfig):
+    name = "memoryhub.access"
+    label = "access"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from memoryhub.access.roles import grant_roles
+
+        # All apps are migrated by the time the first receiver runs, so once is enough.
+        post_migrate.connect(grant_roles, sender=self)

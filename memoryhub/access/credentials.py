@@ -1,0 +1,136 @@
+"""API keys: their form, their digest, and how a presented one becomes a principal.
+
+Form: ``mh_<public id>_<secret>_<checksum>``. The public id finds the row, HMAC-SHA256 with a pepper
+proves the secret (a random 256-bit one needs no slow hash), the checksum turns typing errors and cut
+keys away without asking the database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+import zlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from memoryhub.access.exceptions import Unauthenticated
+from memoryhub.access.principals import Principal
+
+PREFIX = "mh"
+LOOKUP = "SELECT id, tenant_id, agent_id, user_id, name, digest, scopes, expires_at, revoked_at, tenant_active, agent_active FROM access_lookup_key(%s)"
+MOST_CACHED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A freshly made key: ``text`` is shown once, ``digest`` is kept."""
+
+    public_id: str
+    text: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    id: UUID
+    tenant_id: str | None
+    agent_id: str | None
+    user_id: str | None
+    name: str
+    digest: bytes
+    scopes: frozenset[str]
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    tenant_active: bool
+    agent_active: bool
+
+    def usable_at(self, now: datetime) -> bool:
+        if self.revoked_at is not None or (self.expires_at is not None and self.expires_at <= now):
+            return False
+        return self.tenant_active and self.agent_active
+
+
+def checksum(text: str) -> str:
+    return f"{zlib.crc32(text.encode()):08x}"
+
+
+def digest_of(secret: str) -> bytes:
+    return hmac.new(settings.SECRETS.key_pepper.encode(), secret.encode(), hashlib.sha256).digest()
+
+
+def make_key() -> NewKey:
+    public_id, secret = secrets.token_hex(8), secrets.token_hex(32)
+    body = f"{PREFIX}_{public_id}_{secret}"
+    return NewKey(public_id, f"{body}_{checksum(body)}", digest_of(secret))
+
+
+def split_key(text: str) -> tuple[str, str]:
+    """Public id and secret of a presented key; Unauthenticated if its form is wrong."""
+    parts = text.split("_")
+    if len(parts) != 4 or parts[0] != PREFIX or not text.isascii():
+        raise Unauthenticated()
+    if not hmac.compare_digest(parts[3], checksum("_".join(parts[:3]))):
+        raise Unauthenticated()
+    return parts[1], parts[2]
+
+
+_cache: dict[str, tuple[float, StoredKey | None]] = {}
+
+
+def look_up(public_id: str) -> StoredKey | None:
+    """The stored key, remembered for ``access.key_cache_seconds``."""
+    now = time.monotonic()
+    found = _cache.get(public_id)
+    if found and now - found[0] < settings.CONFIG.access.key_cache_seconds:
+        return found[1]
+    if len(_cache) >= MOST_CACHED:
+        _cache.clear()
+    stored = fetch(public_id)
+    _cache[public_id] = (now, stored)
+    return stored
+
+
+def forget_cached_keys() -> None:
+    _cache.clear()
+
+
+def fetch(public_id: str) -> StoredKey | None:
+    with connection.cursor() as cursor:
+        cursor.execute(LOOKUP, [public_id])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    return StoredKey(*row[:5], bytes(row[5]), frozenset(row[6]), *row[7:])
+
+
+def verify(text: str) -> StoredKey:
+    """The key that ``text`` proves to hold. Raises Unauthenticated, the same for every cause."""
+    public_id, secret = split_key(text)
+    stored = look_up(public_id)
+    # compared even when nothing was found, so that the time does not tell
+    matches = hmac.compare_digest(digest_of(secret), stored.digest if stored else bytes(32))
+    if stored is None or not matches or not stored.usable_at(datetime.now(UTC)):
+        raise Unauthenticated()
+    return stored
+
+
+def principal_for(stored: StoredKey, *, acting_agent: str | None, request_id: str) -> Principal:
+    """The principal of a verified key; an unbound key acts as the agent that the request names."""
+    return Principal(
+        kind="key",
+        name=stored.name or f"key:{stored.id}",
+        tenant_id=stored.tenant_id,
+        agent_id=stored.agent_id or acting_agent,
+        bound_user=stored.user_id,
+        permissions=stored.scopes,
+        named_user=stored.user_id,
+        key_id=stored.id,
+        platform=stored.tenant_id is None,
+        request_id=request_id,
+    )

@@ -1,0 +1,63 @@
+"""Request ids for every request, and the walls around every admin request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from uuid import uuid4
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+
+from memoryhub.access.principals import ALL_PERMISSIONS, Principal
+from memoryhub.access.walls import behind_walls
+
+Handler = Callable[[HttpRequest], HttpResponse]
+REQUEST_ID = re.compile(r"^[A-Za-z0-9_.:-]{1,128}$")
+
+
+class RequestIdMiddleware:
+    """Takes ``X-Request-Id`` from the caller, or makes one; answers it back."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-Id", "")
+        request.request_id = given if REQUEST_ID.match(given) else uuid4().hex  # type: ignore[attr-defined]
+        response = self.get_response(request)
+        response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+
+def staff_principal(request: HttpRequest) -> Principal:
+    """The principal of a signed-in staff user: all tenants, or those that limit it."""
+    user = request.user
+    limits = tuple(user.tenant_limits.values_list("tenant_id", flat=True)) if user.pk else ()
+    return Principal(
+        kind="staff",
+        name=user.get_username(),
+        permissions=ALL_PERMISSIONS,
+        staff_tenants=limits or None,
+        staff_pk=user.pk,
+        request_id=getattr(request, "request_id", ""),
+    )
+
+
+class AdminWallsMiddleware:
+    """Runs each admin request of a staff user in one transaction that sees only that user's tenants."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path.startswith("/admin/") or not request.user.is_staff:
+            return self.get_response(request)
+        request.principal = staff_principal(request)  # type: ignore[attr-defined]
+        with behind_walls(request.principal):  # type: ignore[attr-defined]
+            response = self.get_response(request)
+            if hasattr(response, "render") and callable(response.render):
+                response.render()
+            if response.status_code >= 500:
+                transaction.set_rollback(True)
+        return response

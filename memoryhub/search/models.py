@@ -1,0 +1,81 @@
+"""The search index: a row per entry or message, with what decides who sees it; vectors beside it."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
+from django.db import models
+from django.db.models.functions import Now
+from pgvector.django import HalfVectorField
+
+from memoryhub.access.visibility import VisibleQuerySet
+
+
+class IndexRow(models.Model):
+    """``id`` is the id of the entry or message. ``length`` counts the lexemes of ``tsv``.
+
+    A message of a session with a user has scope ``user`` and both ids; without a user, scope ``tenant``.
+    """
+
+    class Kind(models.TextChoices):
+        ENTRY = "entry", "Entry"
+        MESSAGE = "message", "Message"
+
+    id = models.UUIDField(primary_key=True)
+    kind = models.TextField(choices=Kind.choices)
+    tenant_id = models.TextField(null=True)
+    scope = models.TextField()
+    user_id = models.TextField(null=True)
+    session_id = models.TextField(null=True)
+    agent_id = models.TextField(null=True)
+    layer = models.TextField(null=True)
+    category = models.TextField(null=True)
+    memory_type = models.TextField(null=True)
+    priority = models.TextField(null=True)
+    source = models.TextField(null=True)
+    author = models.TextField(null=True)
+    parent_id = models.UUIDField(null=True)
+    tags = ArrayField(models.TextField(), default=list)
+    importance = models.FloatField(null=True)
+    sequence = models.IntegerField(null=True)
+    event_at = models.DateTimeField(help_text="When it was said or last changed.")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
+    archived = models.BooleanField(default=False, db_default=False)
+    version = models.IntegerField()
+    content = models.TextField()
+    tsv = SearchVectorField()
+    length = models.IntegerField(default=0, db_default=0)
+
+    objects = VisibleQuerySet.as_manager()
+
+    class Meta:
+        db_table = "memory_search_index"
+        indexes = [
+            models.Index(fields=["tenant_id", "user_id", "kind"], name="search_by_user"),
+            models.Index(fields=["tenant_id", "session_id", "sequence"], name="search_by_session"),
+            models.Index(fields=["tenant_id", "agent_id"], name="search_by_agent"),
+            GinIndex(fields=["tsv"], name="search_words"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class Vector(models.Model):
+    """The embedding of an index row by one model. The dimension is the model's."""
+
+    pk = models.CompositePrimaryKey("row_id", "model")
+    row_id = models.UUIDField()
+    model = models.TextField()
+    tenant_id = models.TextField(null=True)
+    version = models.IntegerField(help_text="Version of the row that was embedded.")
+    embedding = HalfVectorField()
+    made_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "memory_context_vectors"
+
+    def __str__(self) -> str:
+        return f"{self.row_id} ({self.model})"

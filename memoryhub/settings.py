@@ -1,0 +1,196 @@
+"""Django's settings, derived from the hub's configuration (see config.py)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from psycopg.conninfo import conninfo_to_dict
+
+from memoryhub.config import ROOT, get_config
+from memoryhub.runtime.database import database_urls
+from memoryhub.runtime.secrets import load_secrets
+
+CONFIG = get_config()
+SECRETS = load_secrets(CONFIG)
+
+BASE_DIR = ROOT
+SECRET_KEY = SECRETS.secret_key
+DEBUG = CONFIG.server.debug
+ALLOWED_HOSTS = CONFIG.server.allowed_hosts
+CSRF_TRUSTED_ORIGINS = CONFIG.server.trusted_origins
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_q",
+    "memoryhub.runtime",
+    "memoryhub.access",
+    "memoryhub.sync",
+    "memoryhub.search",
+    "memoryhub.registry",
+    "sessions_app",
+]
+
+MIDDLEWARE = [
+    "memoryhub.access.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "memoryhub.access.middleware.AdminWallsMiddleware",
+]
+
+ROOT_URLCONF = "memoryhub.urls"
+WSGI_APPLICATION = "memoryhub.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+OWNER_COMMANDS = {"migrate", "makemigrations", "sqlmigrate", "maintain", "backup", "restore", "first_boot", "flush"}
+SYSTEM_COMMANDS = {"relay", "qcluster", "declare_jobs", "run_job", "create_api_key", "prepare_model"}
+
+
+def database_role() -> str:
+    """Which role this process connects as: app, system or owner. The supervisor says it; commands have a default."""
+    command = sys.argv[1] if len(sys.argv) > 1 else ""
+    if command in OWNER_COMMANDS:
+        return "owner"
+    default = "system" if command in SYSTEM_COMMANDS else "app"
+    return os.environ.get("MEMORYHUB_DB_ROLE") or default
+
+
+def database_settings(url: str) -> dict[str, Any]:
+    """Django's DATABASES entry for a PostgreSQL URL."""
+    parts = {key: str(value) for key, value in conninfo_to_dict(url).items() if value is not None}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": parts.pop("dbname", ""),
+        "USER": parts.pop("user", ""),
+        "PASSWORD": parts.pop("password", ""),
+        "HOST": parts.pop("host", ""),
+        "PORT": parts.pop("port", ""),
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {**parts, "application_name": f"memoryhub-{DATABASE_ROLE}"},
+    }
+
+
+DATABASE_ROLE = database_role()
+DATABASE_URLS = database_urls(CONFIG)
+DATABASES = {"default": database_settings(getattr(DATABASE_URLS, DATABASE_ROLE))}
+#: Role names that the walls grant to, after every migrate.
+APP_ROLE = conninfo_to_dict(DATABASE_URLS.app)["user"]
+SYSTEM_ROLE = conninfo_to_dict(DATABASE_URLS.system)["user"]
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LANGUAGE_CODE = "en-us"
+USE_I18N = False
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = CONFIG.server.home / "static"
+STATICFILES_DIRS = [ROOT / "memoryhub" / "static"]
+WHITENOISE_USE_FINDERS = True
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CONFIG.server.secure_cookies
+SESSION_COOKIE_HTTPONLY = True
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.limits.body_kb * 1024
+LOGIN_URL = "/admin/login/"
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["memoryhub.access.api.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["memoryhub.access.api.permissions.HasPrincipal"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["memoryhub.access.api.parsers.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "memoryhub.access.api.problems.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "MemoryHub",
+    "DESCRIPTION": "A governed memory for teams of AI agents.",
+    "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SORT_OPERATION_PARAMETERS": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "APPEND_COMPONENTS": {"securitySchemes": {"ApiKey": {"type": "http", "scheme": "bearer"}}},
+    "SECURITY": [{"ApiKey": []}],
+}
+
+# Measured safe: queue_limit = workers and retry well above timeout run nothing twice.
+Q_CLUSTER = {
+    "name": "memoryhub",
+    "orm": "default",
+    "workers": CONFIG.jobs.workers,
+    "queue_limit": CONFIG.jobs.workers,
+    "bulk": 1,
+    "timeout": 60,
+    "retry": 240,
+    "max_attempts": 3,
+    "ack_failures": True,
+    "catch_up": False,
+    "poll": 1,
+    "save_limit": 1000,
+    "label": "Jobs",
+}
+
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {"django.request": {"level": "ERROR"}},
+}
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "MemoryHub",
+    "SITE_HEADER": "MemoryHub",
+    "SITE_SYMBOL": "hub",
+    "DASHBOARD_CALLBACK": "memoryhub.dashboard.dashboard",
+}

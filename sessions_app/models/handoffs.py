@@ -1,0 +1,54 @@
+"""Hand-offs: the complete package that one agent leaves for the next."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+
+from memoryhub.access.ids import new_id
+from memoryhub.access.visibility import TenantQuerySet
+from sessions_app.models.conversation import Session
+
+
+class Handoff(models.Model):
+    """``package`` holds all that the receiver needs; ``checksum`` is the SHA-256 of its canonical JSON."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", "Pending"
+        ACCEPTED = "accepted", "Accepted"
+        REJECTED = "rejected", "Rejected"
+        TIMED_OUT = "timed_out", "Timed out"
+        SUPERSEDED = "superseded", "Superseded"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant_id = models.TextField()
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="handoffs")
+    from_agent = models.TextField(null=True)
+    to_agent = models.TextField()
+    handoff_reason = models.TextField()
+    critical_info = models.JSONField(default=dict)
+    continuation_instructions = models.TextField(default="")
+    package = models.JSONField()
+    checksum = models.TextField()
+    status = models.TextField(choices=Status.choices, default=Status.PENDING)
+    created_at = models.DateTimeField(db_default=Now())
+    times_out_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True)
+    answer_reason = models.TextField(default="")
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        db_table = "memory_session_handoffs"
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["session"], condition=models.Q(status="pending"), name="one_pending_handoff_per_session"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["times_out_at"], condition=models.Q(status="pending"), name="handoffs_timing_out")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.from_agent} → {self.to_agent}"

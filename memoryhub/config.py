@@ -44,18 +44,32 @@ class Server(Section):
     port: int = Field(8000, ge=1, le=65535, description="TCP port of the web server.")
     workers: int = Field(0, ge=0, le=64, description="Web processes; 0 means one a core.")
     allowed_hosts: list[str] = Field(["*"], description="Host names that requests may name.")
-    trusted_origins: list[str] = Field([], description="Origins (with scheme) allowed to post to the admin behind a proxy.")
-    trusted_proxies: int = Field(0, ge=0, le=5, description="Number of reverse proxies whose X-Forwarded-For is believed.")
+    trusted_origins: list[str] = Field(
+        [], description="Origins (with scheme) allowed to post to the admin behind a proxy."
+    )
+    trusted_proxies: int = Field(
+        0, ge=0, le=5, description="Number of reverse proxies whose X-Forwarded-For is believed."
+    )
     secure_cookies: bool = Field(False, description="Send cookies over HTTPS only; turn on behind TLS.")
     debug: bool = Field(False, description="Django's debug pages; never in production.")
 
 
 class Database(Section):
-    url: SecretStr | None = Field(None, description="PostgreSQL >= 16 of the application role; unset means the embedded server.")
-    migration_url: SecretStr | None = Field(None, description="The same database as its owner, for migrations and upkeep.")
-    system_url: SecretStr | None = Field(None, description="The same database as the system role, for relay and jobs; made by the owner if unset.")
-    shared_memory_percent: int = Field(10, ge=1, le=50, description="Share of the machine's memory (percent) for the embedded server's buffers.")
-    statement_timeout_ms: int = Field(30_000, ge=100, description="Longest statement of a web request, in milliseconds.")
+    url: SecretStr | None = Field(
+        None, description="PostgreSQL >= 16 of the application role; unset means the embedded server."
+    )
+    migration_url: SecretStr | None = Field(
+        None, description="The same database as its owner, for migrations and upkeep."
+    )
+    system_url: SecretStr | None = Field(
+        None, description="The same database as the system role, for relay and jobs; made by the owner if unset."
+    )
+    shared_memory_percent: int = Field(
+        10, ge=1, le=50, description="Share of the machine's memory (percent) for the embedded server's buffers."
+    )
+    statement_timeout_ms: int = Field(
+        30_000, ge=100, description="Longest statement of a web request, in milliseconds."
+    )
 
 
 class Limits(Section):
@@ -68,26 +82,42 @@ class Limits(Section):
 
 
 class Rates(Section):
-    per_key_per_minute: int = Field(120_000, ge=0, description="Requests a minute for one API key; 0 turns the limit off.")
-    per_ip_per_minute: int = Field(600, ge=0, description="Failed or keyless requests a minute from one address; 0 turns the limit off.")
-    lease_block: int = Field(500, ge=1, le=100_000, description="Requests that a web process leases at a time; the most it may overshoot.")
+    per_key_per_minute: int = Field(
+        120_000, ge=0, description="Requests a minute for one API key; 0 turns the limit off."
+    )
+    per_ip_per_minute: int = Field(
+        600, ge=0, description="Failed or keyless requests a minute from one address; 0 turns the limit off."
+    )
+    lease_block: int = Field(
+        500, ge=1, le=100_000, description="Requests that a web process leases at a time; the most it may overshoot."
+    )
 
 
 class Access(Section):
-    key_cache_seconds: float = Field(5, ge=0, le=5, description="How long a looked-up key is remembered, so how long a revoked one may still live.")
+    key_cache_seconds: float = Field(
+        5, ge=0, le=5, description="How long a looked-up key is remembered, so how long a revoked one may still live."
+    )
     idempotency_hours: int = Field(24, ge=1, le=720, description="How long an Idempotency-Key is remembered, in hours.")
     webhook_secret: SecretStr | None = Field(None, description="Signs requests to external stores.")
 
 
 class Lifecycle(Section):
     ephemeral_seconds: int = Field(300, ge=1, description="An ephemeral entry ends this long after its last use.")
-    session_idle_hours: int = Field(24, ge=1, description="A session, and its session-layer entries, end after this long without activity.")
+    session_idle_hours: int = Field(
+        24, ge=1, description="A session, and its session-layer entries, end after this long without activity."
+    )
     short_term_days: int = Field(30, ge=1, description="Default life of a short_term entry, in days.")
-    purge_after_days: int = Field(30, ge=1, description="An expired short_term entry is purged this long after it was archived.")
+    purge_after_days: int = Field(
+        30, ge=1, description="An expired short_term entry is purged this long after it was archived."
+    )
     tombstone_days: int = Field(30, ge=1, description="A deleted entry can be restored for this long.")
     half_life_days: float = Field(30, gt=0, description="Half-life of an entry's strength at stability 1, in days.")
-    stability_per_use: float = Field(0.1, ge=0, description="Growth of the half-life factor per logarithmic unit of uses.")
-    archive_below: float = Field(0.02, ge=0, le=1, description="A short_term or long_term entry weaker than this is archived.")
+    stability_per_use: float = Field(
+        0.1, ge=0, description="Growth of the half-life factor per logarithmic unit of uses."
+    )
+    archive_below: float = Field(
+        0.02, ge=0, le=1, description="A short_term or long_term entry weaker than this is archived."
+    )
     reinforcements_to_long_term: int = Field(3, ge=1, description="Reinforcements that turn short_term into long_term.")
     access_log_days: int = Field(90, ge=1, description="Daily partitions of the access log kept, in days.")
     handoff_timeout_minutes: int = Field(60, ge=1, description="A pending hand-off turns back after this long.")
@@ -106,15 +136,21 @@ class Sync(Section):
     backoff_base_seconds: float = Field(1, gt=0, description="First pause after a failure; doubles each time.")
     backoff_max_seconds: float = Field(300, gt=0, description="Longest pause between attempts.")
     claim_seconds: int = Field(60, ge=5, description="A claimed delivery is free again after this long.")
-    backlog_warn_seconds: int = Field(60, ge=1, description="Health is degraded when the oldest due delivery is older than this.")
+    backlog_warn_seconds: int = Field(
+        60, ge=1, description="Health is degraded when the oldest due delivery is older than this."
+    )
     keep_days: int = Field(7, ge=1, description="Processed sync events are kept this long, in days.")
     http_stores: list[HttpStore] = Field([], description="External stores that hear of every change.")
 
 
 class Search(Section):
-    embedder: Literal["local", "hashing", "off"] = Field("local", description="local: the bundled model; hashing: deterministic, for tests; off: keyword only.")
+    embedder: Literal["local", "hashing", "off"] = Field(
+        "local", description="local: the bundled model; hashing: deterministic, for tests; off: keyword only."
+    )
     candidate_cap: int = Field(20_000, ge=100, le=1_000_000, description="Most rows that are compared exactly.")
-    dense_weight: float = Field(0.6, ge=0, le=1, description="Weight of the semantic leg in a hybrid search; the rest is keyword.")
+    dense_weight: float = Field(
+        0.6, ge=0, le=1, description="Weight of the semantic leg in a hybrid search; the rest is keyword."
+    )
     depth: int = Field(100, ge=10, le=1000, description="Best rows taken from each leg before fusing.")
     embed_batch: int = Field(16, ge=1, le=128, description="Texts embedded at a time by the relay.")
     query_cache: int = Field(2000, ge=0, description="Query embeddings remembered per process.")
@@ -123,7 +159,9 @@ class Search(Section):
 
 class Jobs(Section):
     workers: int = Field(2, ge=1, le=16, description="Processes of the job cluster.")
-    heartbeat_stale_seconds: int = Field(120, ge=30, description="The watchdog restarts the job cluster when its heartbeat is older.")
+    heartbeat_stale_seconds: int = Field(
+        120, ge=30, description="The watchdog restarts the job cluster when its heartbeat is older."
+    )
 
 
 class Config(BaseSettings):
@@ -131,22 +169,27 @@ class Config(BaseSettings):
 
     model_config = SettingsConfigDict(extra="forbid", env_prefix=ENV_PREFIX, env_nested_delimiter="__")
 
-    server: Server = Field(default_factory=lambda: Server())
-    database: Database = Field(default_factory=lambda: Database())
-    limits: Limits = Field(default_factory=lambda: Limits())
-    rates: Rates = Field(default_factory=lambda: Rates())
-    access: Access = Field(default_factory=lambda: Access())
-    lifecycle: Lifecycle = Field(default_factory=lambda: Lifecycle())
-    sync: Sync = Field(default_factory=lambda: Sync())
-    search: Search = Field(default_factory=lambda: Search())
-    jobs: Jobs = Field(default_factory=lambda: Jobs())
+    server: Server = Field(default_factory=Server)
+    database: Database = Field(default_factory=Database)
+    limits: Limits = Field(default_factory=Limits)
+    rates: Rates = Field(default_factory=Rates)
+    access: Access = Field(default_factory=Access)
+    lifecycle: Lifecycle = Field(default_factory=Lifecycle)
+    sync: Sync = Field(default_factory=Sync)
+    search: Search = Field(default_factory=Search)
+    jobs: Jobs = Field(default_factory=Jobs)
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **sources: Any
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         # plain variables (init) win over MEMORYHUB_* which win over the file
-        return (init_settings, sources["env_settings"], FileSource(settings_cls))
+        return (init_settings, env_settings, FileSource(settings_cls))
 
 
 class FileSource(PydanticBaseSettingsSource):
@@ -199,7 +242,9 @@ def check_environment() -> None:
             continue
         section, _, key = variable.removeprefix(ENV_PREFIX).lower().partition("__")
         if section not in names or key.partition("__")[0] not in names[section]:
-            allowed = {f"{ENV_PREFIX}{s}__{k}".upper() for s, keys in names.items() for k in keys} | set(PLAIN_VARIABLES)
+            allowed = {f"{ENV_PREFIX}{s}__{k}".upper() for s, keys in names.items() for k in keys} | set(
+                PLAIN_VARIABLES
+            )
             raise ConfigError(f"Unknown setting {variable} in the environment: {nearest(variable, allowed)}")
 
 

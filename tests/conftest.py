@@ -33,7 +33,7 @@ KEPT_TABLES = {
 def start_server() -> EmbeddedPostgres:
     server = EmbeddedPostgres(HOME / "testdb", fast=True, say=lambda line: None)
     server.start()
-    ensure_database(server)
+    ensure_database(server.superuser_url("postgres"))
     return server
 
 
@@ -79,7 +79,7 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
         with role("memoryhub_owner"):
             call_command("migrate", verbosity=0)
         connection.close()
-    TransactionTestCase._fixture_teardown = truncate_everything  # type: ignore[method-assign]
+    TransactionTestCase._fixture_teardown = truncate_everything  # type: ignore[attr-defined]
     yield
     with django_db_blocker.unblock():
         connection.close()

@@ -23,7 +23,7 @@ from memoryhub.access.exceptions import Unauthenticated
 from memoryhub.access.principals import Principal
 
 PREFIX = "mh"
-LOOKUP = "SELECT id, tenant_id, agent_id, user_id, name, digest, scopes, expires_at, revoked_at, tenant_active, agent_active FROM access_lookup_key(%s)"
+LOOKUP = "SELECT * FROM access_lookup_key(%s)"
 MOST_CACHED = 10_000
 
 
@@ -103,10 +103,12 @@ def forget_cached_keys() -> None:
 def fetch(public_id: str) -> StoredKey | None:
     with connection.cursor() as cursor:
         cursor.execute(LOOKUP, [public_id])
-        row = cursor.fetchone()
+        row, description = cursor.fetchone(), cursor.description
     if row is None:
         return None
-    return StoredKey(*row[:5], bytes(row[5]), frozenset(row[6]), *row[7:])
+    names = (column.name for column in description)
+    values = dict(zip(names, row, strict=True))
+    return StoredKey(**values | {"digest": bytes(values["digest"]), "scopes": frozenset(values["scopes"])})
 
 
 def verify(text: str) -> StoredKey:

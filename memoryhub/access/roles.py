@@ -40,7 +40,9 @@ REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {app}, {system};
 
 def grant_roles(using: str = "default", **_: Any) -> None:
     """Gives the two roles their rights; a receiver of ``post_migrate``."""
-    statement = sql.SQL(GRANTS).format(app=sql.Identifier(settings.APP_ROLE), system=sql.Identifier(settings.SYSTEM_ROLE))
+    statement = sql.SQL(GRANTS).format(
+        app=sql.Identifier(str(settings.APP_ROLE)), system=sql.Identifier(str(settings.SYSTEM_ROLE))
+    )
     connection = connections[using]
     connection.ensure_connection()
     with connection.cursor() as cursor:

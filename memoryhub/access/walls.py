@@ -59,7 +59,7 @@ def behind_walls(principal: Principal) -> Iterator[None]:
     Nested use in the same walls joins the outer transaction; in other walls it puts them back at the end.
     """
     wanted = walls_of(principal)
-    outer: Walls | None = getattr(connection, "_memoryhub_walls", None) if connection.in_atomic_block else None
+    outer = current_walls()
     with transaction.atomic(savepoint=outer is not None and outer != wanted):
         if outer == wanted:
             yield
@@ -72,6 +72,13 @@ def behind_walls(principal: Principal) -> Iterator[None]:
             connection._memoryhub_walls = outer  # type: ignore[attr-defined]
             raise
         restore_walls(outer)
+
+
+def current_walls() -> Walls | None:
+    """The walls of the transaction that is open; None outside of one."""
+    if not connection.in_atomic_block:
+        return None
+    return getattr(connection, "_memoryhub_walls", None) or NOBODY
 
 
 def set_walls(walls: Walls) -> None:
@@ -121,5 +128,3 @@ class TenantWall(RunSQL):
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         return type(self).__name__, [self.table], {"shared": self.shared} if self.shared else {}
-
-

@@ -57,7 +57,9 @@ def database_urls(config: Config) -> Urls:
     system = config.database.system_url
     return Urls(
         app=checked_url("DATABASE_URL", config.database.url.get_secret_value()),
-        system=checked_url("SYSTEM_DATABASE_URL", system.get_secret_value()) if system else made_system_url(config.server.home, owner),
+        system=checked_url("SYSTEM_DATABASE_URL", system.get_secret_value())
+        if system
+        else made_system_url(config.server.home, owner),
         owner=checked_url("MIGRATION_DATABASE_URL", owner),
     )
 
@@ -91,12 +93,15 @@ def with_parts(url: str, **changes: str | None) -> str:
     user, password, dbname = (parts.pop(name, None) for name in ("user", "password", "dbname"))
     login = quote(str(user), safe="") + (f":{quote(str(password), safe='')}" if password else "")
     rest = {name: str(value) for name, value in parts.items() if value is not None}
-    return f"postgresql://{login}@/{quote(str(dbname), safe='')}" + (f"?{urlencode(rest, quote_via=quote)}" if rest else "")
+    return f"postgresql://{login}@/{quote(str(dbname), safe='')}" + (
+        f"?{urlencode(rest, quote_via=quote)}" if rest else ""
+    )
 
 
 def urls_on(superuser_url: str, dbname: str) -> Urls:
     app, system, owner = (
-        with_parts(superuser_url, user=role, password=None, dbname=dbname) for role in (APP_ROLE, SYSTEM_ROLE, OWNER_ROLE)
+        with_parts(superuser_url, user=role, password=None, dbname=dbname)
+        for role in (APP_ROLE, SYSTEM_ROLE, OWNER_ROLE)
     )
     return Urls(app=app, system=system, owner=owner)
 
@@ -115,9 +120,13 @@ def ensure_database(superuser_url: str, dbname: str = DATABASE) -> Urls:
 
 def ensure_role(connection: psycopg.Connection, role: str) -> None:
     if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone() is None:
-        connection.execute(sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE").format(sql.Identifier(role)))
+        connection.execute(
+            sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE").format(sql.Identifier(role))
+        )
 
 
 def ensure_empty_database(connection: psycopg.Connection, dbname: str) -> None:
     if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [dbname]).fetchone() is None:
-        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(dbname), sql.Identifier(OWNER_ROLE)))
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(dbname), sql.Identifier(OWNER_ROLE))
+        )

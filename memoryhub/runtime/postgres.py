@@ -148,7 +148,9 @@ class EmbeddedPostgres:
         if (self.data_dir / "PG_VERSION").exists():
             return
         if self.data_dir.exists() and any(self.data_dir.iterdir()):
-            raise PostgresError(f"{self.data_dir} holds files but no database. Empty it or choose another MEMORYHUB_HOME.")
+            raise PostgresError(
+                f"{self.data_dir} holds files but no database. Empty it or choose another MEMORYHUB_HOME."
+            )
         self.say("Creating the database cluster.")
         # a sibling that is renamed when complete: an interrupted initdb never looks like a cluster
         draft = self.data_dir.with_name(f".{self.data_dir.name}-{secrets.token_hex(4)}")
@@ -163,9 +165,20 @@ class EmbeddedPostgres:
     def _initdb(self, directory: Path, account: Account) -> None:
         command = [program("initdb"), "--pgdata", str(directory), "--username", SUPERUSER, "--auth", "trust"]
         # the builtin locale sorts and folds the same on every machine and after every upgrade
-        command += ["--encoding", "UTF8", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C"]
+        command += [
+            "--encoding",
+            "UTF8",
+            "--locale-provider",
+            "builtin",
+            "--builtin-locale",
+            "C.UTF-8",
+            "--locale",
+            "C",
+        ]
         command += ["--no-sync"] if self.fast else []
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", **account.process_options())
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd="/", **account.process_options()
+        )
         if done.returncode:
             raise PostgresError(f"initdb failed: {done.stderr.strip() or done.stdout.strip()}")
 
@@ -328,7 +341,11 @@ def is_server_of(pid: int, data_dir: Path) -> bool:
 def works_in(process: psutil.Process, data_dir: Path) -> bool:
     # every PostgreSQL process changes into its data directory
     try:
-        return process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == data_dir and "postgres" in process.name()
+        return (
+            process.status() != psutil.STATUS_ZOMBIE
+            and Path(process.cwd()) == data_dir
+            and "postgres" in process.name()
+        )
     except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
         return False
 
@@ -355,7 +372,9 @@ def make_private(directory: Path, account: Account) -> None:
     except FileExistsError:
         found = directory.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != account.owner_uid:
-            raise PostgresError(f"{directory} belongs to somebody else. Remove it or choose a shorter MEMORYHUB_HOME.") from None
+            raise PostgresError(
+                f"{directory} belongs to somebody else. Remove it or choose a shorter MEMORYHUB_HOME."
+            ) from None
         directory.chmod(0o700)
 
 

@@ -86,7 +86,9 @@ def server_settings(socket_dir: Path) -> dict[str, str]:
 
 
 def shared_memory_settings() -> dict[str, str]:
-    roomy = SHARED_MEMORY.exists() and os.statvfs(SHARED_MEMORY).f_blocks * os.statvfs(SHARED_MEMORY).f_frsize >= 512 * MIB
+    roomy = (
+        SHARED_MEMORY.exists() and os.statvfs(SHARED_MEMORY).f_blocks * os.statvfs(SHARED_MEMORY).f_frsize >= 512 * MIB
+    )
     return {} if roomy else {"dynamic_shared_memory_type": "mmap"}
 
 

@@ -77,7 +77,9 @@ class Delivery(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["next_at", "id"], condition=models.Q(status="pending"), name="deliveries_due"),
-            models.Index(fields=["store", "object_id"], condition=models.Q(status="pending"), name="deliveries_in_order"),
+            models.Index(
+                fields=["store", "object_id"], condition=models.Q(status="pending"), name="deliveries_in_order"
+            ),
             models.Index(fields=["id"], condition=models.Q(status="parked"), name="deliveries_parked"),
             models.Index(fields=["event"], name="deliveries_of_event"),
         ]

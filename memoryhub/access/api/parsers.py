@@ -35,14 +35,20 @@ def parse_json(body: bytes) -> Any:
     try:
         text = body.decode("utf-8")
         data = json.loads(
-            text, object_pairs_hook=unique_keys, parse_constant=refuse_constant, parse_int=parse_int, parse_float=parse_float
+            text,
+            object_pairs_hook=unique_keys,
+            parse_constant=refuse_constant,
+            parse_int=parse_int,
+            parse_float=parse_float,
         )
     except UnicodeDecodeError as error:
         raise Invalid("body", f"The body is not UTF-8: {error.reason} at byte {error.start}.") from error
     except RecursionError as error:
         raise Invalid("body", too_deep()) from error
     except json.JSONDecodeError as error:
-        raise Invalid("body", f"The body is not JSON: {error.msg} (line {error.lineno}, column {error.colno}).") from error
+        raise Invalid(
+            "body", f"The body is not JSON: {error.msg} (line {error.lineno}, column {error.colno})."
+        ) from error
     check_tree(data)
     return data
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -105,37 +106,31 @@ class UnsupportedMediaType(hub.HubError):
 STATUS[:0] = [(MethodNotAllowed, 405), (UnsupportedMediaType, 415)]
 
 
+TRANSLATIONS: list[tuple[tuple[type[Exception], ...], Callable[[Any], hub.HubError]]] = [
+    ((hub.HubError,), lambda error: error),
+    ((drf.ValidationError,), lambda error: invalid(error)),
+    ((drf.MethodNotAllowed,), lambda error: MethodNotAllowed(str(error.detail))),
+    ((drf.UnsupportedMediaType,), lambda error: UnsupportedMediaType(f"{error.detail} Send application/json.")),
+    ((drf.ParseError,), lambda error: hub.Invalid("body", str(error.detail))),
+    ((drf.NotAuthenticated, drf.AuthenticationFailed), lambda error: hub.Unauthenticated()),
+    ((drf.Throttled,), lambda error: hub.RateLimited(getattr(error, "wait", None) or 1)),
+    ((drf.NotAcceptable,), lambda error: hub.Invalid("Accept", "Answers are application/json only.")),
+    ((Http404, drf.NotFound), lambda error: hub.NotFound()),
+    ((PermissionDenied, drf.PermissionDenied), lambda error: hub.Forbidden()),
+    ((OperationalError, InterfaceError), lambda error: database_down(error)),
+    ((DataError,), lambda error: hub.Invalid("body", f"A value does not fit: {str(error).splitlines()[0]}")),
+    ((IntegrityError,), lambda error: hub.Conflict("The change collides with another one. Read again and repeat.")),
+]
+
+
 def translate(error: Exception) -> hub.HubError | None:
     """The domain error that says the same as ``error``; None for what is a bug."""
-    match error:
-        case hub.HubError():
-            return error
-        case drf.ValidationError():
-            return invalid(error)
-        case drf.MethodNotAllowed():
-            return MethodNotAllowed(str(error.detail))
-        case drf.UnsupportedMediaType():
-            return UnsupportedMediaType(f"{error.detail} Send the body as application/json.")
-        case drf.ParseError():
-            return hub.Invalid("body", str(error.detail))
-        case drf.NotAuthenticated() | drf.AuthenticationFailed():
-            return hub.Unauthenticated()
-        case drf.Throttled():
-            return hub.RateLimited(error.wait or 1)
-        case drf.NotAcceptable():
-            return hub.Invalid("Accept", "Answers are application/json only.")
-        case Http404() | drf.NotFound():
-            return hub.NotFound()
-        case PermissionDenied() | drf.PermissionDenied():
-            return hub.Forbidden()
-        case OperationalError() | InterfaceError():
-            logger.error("The database refused or broke a request: %s", error)
-            return hub.Unavailable("The database is not answering. Nothing was changed; repeat the request.")
-        case DataError():
-            return hub.Invalid("body", f"A value does not fit: {str(error).splitlines()[0]}")
-        case IntegrityError():
-            return hub.Conflict("The change collides with another one. Read again and repeat.")
-    return None
+    return next((make(error) for kinds, make in TRANSLATIONS if isinstance(error, kinds)), None)
+
+
+def database_down(error: Exception) -> hub.HubError:
+    logger.error("The database refused or broke a request: %s", error)
+    return hub.Unavailable("The database is not answering. Nothing was changed; repeat the request.")
 
 
 def invalid(error: drf.ValidationError) -> hub.Invalid:

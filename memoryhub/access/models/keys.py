@@ -28,7 +28,9 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField(null=True, editable=False)
-    replaces = models.ForeignKey("self", null=True, editable=False, on_delete=models.SET_NULL, related_name="successors")
+    replaces = models.ForeignKey(
+        "self", null=True, editable=False, on_delete=models.SET_NULL, related_name="successors"
+    )
 
     class Meta:
         db_table = "memory_api_keys"

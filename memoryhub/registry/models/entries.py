@@ -124,9 +124,7 @@ class ContextEntry(EntryFields):
             models.Index(fields=["tenant_id", "session_id"], name="entries_of_session"),
             models.Index(fields=["tenant_id", "agent_id"], name="entries_of_agent"),
             models.Index(fields=["parent"], name="entries_of_parent"),
-            models.Index(
-                fields=["expires_at"], condition=models.Q(expires_at__isnull=False), name="entries_expiring"
-            ),
+            models.Index(fields=["expires_at"], condition=models.Q(expires_at__isnull=False), name="entries_expiring"),
             models.Index(
                 fields=["archived_at"], condition=models.Q(archived_at__isnull=False), name="entries_archived"
             ),

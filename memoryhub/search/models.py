@@ -13,7 +13,8 @@ from memoryhub.access.visibility import VisibleQuerySet
 
 
 class IndexRow(models.Model):
-    """``id`` is the id of the entry or message. ``length`` counts the lexemes of ``tsv``.
+    """``id`` is the id of the entry or message. A trigger makes ``tsv`` and its number of
+    lexemes, ``length``, from ``content`` in the text search configuration of the tenant.
 
     A message of a session with a user has scope ``user`` and both ids; without a user, scope ``tenant``.
     """
@@ -45,7 +46,7 @@ class IndexRow(models.Model):
     archived = models.BooleanField(default=False, db_default=False)
     version = models.IntegerField()
     content = models.TextField()
-    tsv = SearchVectorField()
+    tsv = SearchVectorField(null=True, editable=False)
     length = models.IntegerField(default=0, db_default=0)
 
     objects = VisibleQuerySet.as_manager()

@@ -61,7 +61,7 @@ class Migration(migrations.Migration):
                 ('archived', models.BooleanField(db_default=False, default=False)),
                 ('version', models.IntegerField()),
                 ('content', models.TextField()),
-                ('tsv', django.contrib.postgres.search.SearchVectorField()),
+                ('tsv', django.contrib.postgres.search.SearchVectorField(editable=False, null=True)),
                 ('length', models.IntegerField(db_default=0, default=0)),
             ],
             options={

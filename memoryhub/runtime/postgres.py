@@ -65,11 +65,16 @@ def say_to_stderr(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def never() -> bool:
+    return False
+
+
 class EmbeddedPostgres:
     """One server on one data directory, reached through a unix socket only.
 
     ``fast`` turns durability off, for tests. ``die_with_parent`` makes the server shut down
     when the starting process dies, even by SIGKILL (Linux; the starting *thread* must live on).
+    ``say`` receives progress lines, ``pause`` waits between two looks.
     """
 
     def __init__(
@@ -80,12 +85,14 @@ class EmbeddedPostgres:
         fast: bool = False,
         die_with_parent: bool = True,
         say: Callable[[str], None] = say_to_stderr,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.data_dir = data_dir.resolve()
         self.shared_memory_percent = shared_memory_percent
         self.fast = fast
         self.die_with_parent = die_with_parent
         self.say = say
+        self.pause = pause
         self._child: subprocess.Popen[bytes] | None = None
 
     # -- starting ---------------------------------------------------------------------------
@@ -95,6 +102,8 @@ class EmbeddedPostgres:
 
         Raises PostgresError when the server ends instead.
         """
+        if self._child is not None:
+            self._child.poll()
         if self.adopt():
             return
         account = self._account()
@@ -112,7 +121,7 @@ class EmbeddedPostgres:
             return False
         if self._status() == "stopping":
             self.say("The previous database server is still shutting down; waiting for it.")
-            wait_for_end(pid, None)
+            self._wait_for_end(pid, None, never)
             return self.adopt()
         self._wait_until_ready(pid)
         return True
@@ -225,7 +234,7 @@ class EmbeddedPostgres:
             if time.monotonic() - told > PROGRESS_SECONDS:
                 told = time.monotonic()
                 self.say(f"Waiting for the database, {told - started:.0f} s: {self.last_words(1) or 'starting'}")
-            time.sleep(0.05)
+            self.pause(0.05)
 
     def _answers(self) -> bool:
         try:
@@ -258,26 +267,26 @@ class EmbeddedPostgres:
 
     # -- stopping -----------------------------------------------------------------------------
 
-    def stop(self, mode: StopMode = "fast", timeout: float | None = None) -> None:
-        """Stops the server and waits for its end; after ``timeout`` seconds it is stopped immediately.
+    def stop(self, mode: StopMode = "fast", timeout: float | None = None, hurry: Callable[[], bool] = never) -> None:
+        """Stops the server and waits for its end.
 
-        An immediate stop loses nothing that was committed; the next start recovers.
+        After ``timeout`` seconds, or as soon as ``hurry`` answers True, it is stopped immediately:
+        that loses nothing that was committed; the next start recovers.
         """
         pid = self.pid()
         if pid is None:
             return
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, SIGNALS[mode])
-        if not self._wait_for_end(pid, timeout):
+        if not self._wait_for_end(pid, timeout, hurry):
             self.stop("immediate")
 
-    def _wait_for_end(self, pid: int, timeout: float | None) -> bool:
-        if self._child is None or self._child.pid != pid:
-            return wait_for_end(pid, timeout)
-        try:
-            self._child.wait(timeout)
-        except subprocess.TimeoutExpired:
-            return False
+    def _wait_for_end(self, pid: int, timeout: float | None, hurry: Callable[[], bool]) -> bool:
+        deadline = time.monotonic() + timeout if timeout is not None else None
+        while self._alive(pid):
+            if hurry() or (deadline is not None and time.monotonic() > deadline):
+                return False
+            self.pause(0.02)
         return True
 
     # -- where it is ----------------------------------------------------------------------------
@@ -354,16 +363,6 @@ def processes_in(data_dir: Path) -> Iterator[psutil.Process]:
     return (process for process in psutil.process_iter() if works_in(process, data_dir))
 
 
-def wait_for_end(pid: int, timeout: float | None) -> bool:
-    try:
-        psutil.Process(pid).wait(timeout)
-    except psutil.NoSuchProcess:
-        return True
-    except psutil.TimeoutExpired:
-        return False
-    return True
-
-
 def make_private(directory: Path, account: Account) -> None:
     """A directory of mode 0700 that belongs to the account. Raises PostgresError if somebody else made it."""
     try:
@@ -378,16 +377,19 @@ def make_private(directory: Path, account: Account) -> None:
         directory.chmod(0o700)
 
 
-def death_signal(number: signal.Signals) -> Callable[[], None]:
-    """For a child before exec: ask the kernel to send it the signal when its parent dies (Linux only)."""
+def death_signal(number: signal.Signals, parent: int | None = None) -> Callable[[], None]:
+    """Asks the kernel to send the signal to the calling process when its parent dies (Linux only).
+
+    Made before the fork (the child of a threaded process must not load libraries), called in the child.
+    ``parent`` is the process expected as parent: this one by default.
+    """
     if not sys.platform.startswith("linux"):
         return lambda: None
-    # loaded before the fork: the child of a threaded process must not load libraries
-    libc, parent = ctypes.CDLL(None), os.getpid()
+    libc, expected = ctypes.CDLL(None), parent or os.getpid()
 
     def ask() -> None:
         libc.prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
-        if os.getppid() != parent:
+        if os.getppid() != expected:
             os._exit(1)
 
     return ask

@@ -1,0 +1,75 @@
+"""The table of processes that the supervisor runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+from memoryhub.config import ROOT, Config
+from memoryhub.runtime.database import Role
+
+Kind = Literal["service", "once", "periodic"]
+
+
+@dataclass(frozen=True)
+class Program:
+    """One kind of process.
+
+    ``stop_stage``: lower stages are stopped first. ``grace``: seconds between the request to
+    stop and SIGKILL. ``every``: seconds between the starts of a periodic program. ``attempts``: runs of a
+    failing one-off before it is given up. ``captured``: its lines are kept for the caller, not shown or logged.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    role: Role
+    kind: Kind = "service"
+    stop_stage: int = 1
+    grace: float = 10
+    every: float = 0
+    nice: int = 0
+    attempts: int = 5
+    captured: bool = False
+
+
+def manage(*arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-W", "ignore::DeprecationWarning", str(ROOT / "manage.py"), *arguments)
+
+
+def web_workers(config: Config) -> int:
+    return config.server.workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def web(config: Config) -> Program:
+    # 'wsgi' with one thread a worker: a worker answers one request at a time, and its database
+    # connection stays its own. The backpressure bounds what waits inside a worker.
+    command = (
+        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", config.server.host, "--port", str(config.server.port)),
+        *("--workers", str(web_workers(config)), "--blocking-threads", "1", "--backpressure", "64", "--backlog", "2048"),
+        *("--respawn-failed-workers", "--respawn-interval", "1", "--workers-kill-timeout", "8", "--log-level", "warning"),
+        *("--working-dir", str(ROOT), "memoryhub.wsgi:application"),
+    )
+    return Program("web", command, role="app", stop_stage=1, grace=12)
+
+
+def services(config: Config) -> list[Program]:
+    """What runs for as long as the hub does."""
+    return [
+        web(config),
+        Program("jobs", manage("qcluster"), role="system", stop_stage=2, grace=20),
+        Program("relay", manage("relay"), role="system", stop_stage=3, grace=10),
+        Program("maintain", manage("maintain"), role="owner", kind="periodic", every=3600, stop_stage=4, nice=5),
+    ]
+
+
+def model_preparation(config: Config) -> list[Program]:
+    if config.search.embedder != "local":
+        return []
+    return [Program("model", manage("prepare_model"), role="system", kind="once", stop_stage=1, grace=2, nice=10)]
+
+
+PREPARATION = Program("prepare", manage("prepare"), role="owner", kind="once", attempts=1)
+#: Captured: it prints the first password and key, which must not reach the log file.
+FIRST_BOOT = Program("first-boot", manage("first_boot"), role="owner", kind="once", attempts=1, captured=True)

@@ -36,13 +36,14 @@ def prepare_home(home: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise StartError(
-            f"{home} cannot be used: {error.strerror or error}. Fix its owner and mode, or set MEMORYHUB_HOME to another folder."
+            f"{home} cannot be used: {error.strerror or error}. "
+            "Fix its owner and mode, or set MEMORYHUB_HOME to another folder."
         ) from error
     free = shutil.disk_usage(home).free
     if free < NEEDED_BYTES:
         raise StartError(
-            f"{home} has {free // 1024**2} MiB of free disk space; the hub needs {NEEDED_BYTES // 1024**2} MiB to start. "
-            "Free some, or set MEMORYHUB_HOME to a folder on another disk."
+            f"{home} has {free // 1024**2} MiB of free disk space; the hub needs {NEEDED_BYTES // 1024**2} MiB "
+            "to start. Free some, or set MEMORYHUB_HOME to a folder on another disk."
         )
 
 
@@ -97,10 +98,13 @@ def check_port(config: Config) -> None:
             probe.bind(address)
             probe.listen(1)
         except PermissionError as error:
-            raise StartError(f"Port {port} needs more rights than this account has. Choose one above 1023: PORT=8000 make run") from error
+            raise StartError(
+                f"Port {port} needs more rights than this account has. Choose one above 1023: PORT=8000 make run"
+            ) from error
         except OSError as error:
             raise StartError(
-                f"Port {port} on {host} cannot be used ({error.strerror}){user_of(port)}. Stop that program, or choose another port: PORT={other_port(port)} make run"
+                f"Port {port} on {host} cannot be used ({error.strerror}){user_of(port)}. "
+                f"Stop that program, or choose another port: PORT={other_port(port)} make run"
             ) from error
 
 
@@ -116,4 +120,4 @@ def user_of(port: int) -> str:
 
 
 def other_port(port: int) -> int:
-    return port + 1 if port < 65535 else 8000  # noqa: PLR2004 - the highest port
+    return port + 1 if port < 65535 else 8000

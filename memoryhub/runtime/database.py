@@ -80,7 +80,8 @@ def checked_url(variable: str, url: str) -> str:
         parts = conninfo_to_dict(url)
     except psycopg.Error as error:
         raise ConfigError(
-            f"{variable} is not a PostgreSQL URL: {str(error).strip()}. Expected postgresql://user:password@host/database."
+            f"{variable} is not a PostgreSQL URL: {str(error).strip()}. "
+            "Expected postgresql://user:password@host/database."
         ) from None
     if not parts.get("user") or not parts.get("dbname"):
         raise ConfigError(f"{variable} must name a user and a database: postgresql://user:password@host/database.")

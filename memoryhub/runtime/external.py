@@ -34,14 +34,17 @@ VECTOR = """
 
 
 def prepare_external(config: Config) -> None:
-    """Makes the system role and the extension where missing, and checks the rest. Raises ConfigError, a line per problem."""
+    """Makes system role and extension where missing, and checks the rest. Raises ConfigError, a line per problem."""
     urls = database_urls(config)
     with connect(urls, "owner") as owner:
         check_version(owner)
         ensure_vector(owner)
         if config.database.system_url is None:
             ensure_system_role(owner, urls.system)
-        problems = [*owner_problems(owner), *(p for role in ("app", "system") for p in role_problems(urls, role, owner))]
+        problems = [
+            *owner_problems(owner),
+            *(p for role in ("app", "system") for p in role_problems(urls, role, owner)),
+        ]
     if problems:
         raise ConfigError("\n".join(problems))
 
@@ -51,24 +54,30 @@ def connect(urls: Urls, role: Role) -> psycopg.Connection[Any]:
         return psycopg.connect(urls.of(role), connect_timeout=CONNECT_SECONDS, autocommit=True)
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
-        raise ConfigError(f"The database cannot be reached as {VARIABLES[role]} says: {reason}. Check that it runs, and the URL.") from None
+        raise ConfigError(
+            f"The database cannot be reached as {VARIABLES[role]} says: {reason}. Check that it runs, and the URL."
+        ) from None
 
 
 def check_version(owner: psycopg.Connection[Any]) -> None:
     version = owner.info.server_version // 10000
     if version < LEAST_SERVER:
         raise ConfigError(
-            f"The database server is PostgreSQL {version}; the hub needs {LEAST_SERVER} or newer. Upgrade it or unset DATABASE_URL."
+            f"The database server is PostgreSQL {version}; the hub needs {LEAST_SERVER} or newer. "
+            "Upgrade it or unset DATABASE_URL."
         )
 
 
 def ensure_vector(owner: psycopg.Connection[Any]) -> None:
     installed, available = one_row(owner, VECTOR)
     if installed is None and available is None:
-        raise ConfigError("The database server has no pgvector. Install its package (such as postgresql-16-pgvector) on that server.")
+        raise ConfigError(
+            "The database server has no pgvector. Install its package (such as postgresql-16-pgvector) on that server."
+        )
     if not new_enough(installed or available):
         raise ConfigError(
-            f"pgvector is {installed or available}; the hub needs 0.8 or newer. Upgrade it, then run: ALTER EXTENSION vector UPDATE;"
+            f"pgvector is {installed or available}; the hub needs 0.8 or newer. "
+            "Upgrade it, then run: ALTER EXTENSION vector UPDATE;"
         )
     if installed is None:
         create_vector(owner)
@@ -79,7 +88,8 @@ def create_vector(owner: psycopg.Connection[Any]) -> None:
         owner.execute("CREATE EXTENSION vector")
     except psycopg.Error as error:
         raise ConfigError(
-            f"The owner may not install pgvector ({first_line(error)}). As a superuser run in {owner.info.dbname}: CREATE EXTENSION vector;"
+            f"The owner may not install pgvector ({first_line(error)}). "
+            f"As a superuser run in {owner.info.dbname}: CREATE EXTENSION vector;"
         ) from None
 
 
@@ -99,7 +109,11 @@ def write_system_role(owner: psycopg.Connection[Any], password: str) -> None:
     known = owner.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [SYSTEM_ROLE]).fetchone()
     verb = sql.SQL("ALTER" if known else "CREATE")
     try:
-        owner.execute(sql.SQL("{} ROLE {} LOGIN NOBYPASSRLS PASSWORD {}").format(verb, sql.Identifier(SYSTEM_ROLE), sql.Literal(password)))
+        owner.execute(
+            sql.SQL("{} ROLE {} LOGIN NOBYPASSRLS PASSWORD {}").format(
+                verb, sql.Identifier(SYSTEM_ROLE), sql.Literal(password)
+            )
+        )
     except psycopg.Error as error:
         raise ConfigError(
             f"The owner may not make the role {SYSTEM_ROLE} ({first_line(error)}). "
@@ -121,12 +135,13 @@ def role_problems(urls: Urls, role: Role, owner: psycopg.Connection[Any]) -> Ite
         superuser, bypass, owns, is_owner = one_row(connection, POWERS, [owner.info.user])
         if one_row(connection, PLACE) != one_row(owner, PLACE):
             yield f"{variable} and MIGRATION_DATABASE_URL name different databases. Let both name the same one."
+    who = f"The role {name} ({variable})"
     if superuser:
-        yield f"The role {name} ({variable}) is a superuser and would see every tenant. Use a plain role, or run: ALTER ROLE {name} NOSUPERUSER;"
+        yield f"{who} is a superuser and would see every tenant. Run: ALTER ROLE {name} NOSUPERUSER;"
     elif bypass:
-        yield f"The role {name} ({variable}) bypasses row-level security. Run: ALTER ROLE {name} NOBYPASSRLS;"
+        yield f"{who} bypasses row-level security. Run: ALTER ROLE {name} NOBYPASSRLS;"
     elif owns or is_owner:
-        yield f"The role {name} ({variable}) owns tables, itself or as a member of their owner, and would see every tenant. Use another role."
+        yield f"{who} owns tables, itself or as a member of their owner, and would see every tenant. Use another role."
 
 
 def one_row(connection: psycopg.Connection[Any], query: str, values: list[Any] | None = None) -> tuple[Any, ...]:

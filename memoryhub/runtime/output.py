@@ -20,7 +20,9 @@ class Output:
 
     def __init__(self, log_file: Path) -> None:
         log_file.parent.mkdir(parents=True, exist_ok=True)
-        self._file = RotatingFileHandler(log_file, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8", errors="replace")
+        self._file = RotatingFileHandler(
+            log_file, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8", errors="replace"
+        )
         self._file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
 
     def say(self, line: str, source: str = "hub") -> None:

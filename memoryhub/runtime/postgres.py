@@ -222,7 +222,7 @@ class EmbeddedPostgres:
                 umask=0o077,
                 # a session of its own: the terminal's Ctrl-C must not stop it before its clients
                 start_new_session=True,
-                preexec_fn=death_signal(signal.SIGINT) if self.die_with_parent else None,  # noqa: PLW1509 - no threads yet
+                preexec_fn=death_signal(signal.SIGINT) if self.die_with_parent else None,  # noqa: PLW1509 - ctypes is loaded before the fork
                 **account.process_options(),
             )
 
@@ -332,7 +332,7 @@ class EmbeddedPostgres:
 
     def _status(self) -> str:
         lines = self._pid_file_lines()
-        return lines[7] if len(lines) > 7 else ""  # noqa: PLR2004 - the eighth line, see pidfile.h
+        return lines[7] if len(lines) > 7 else ""
 
 
 def modified(path: Path) -> float:

@@ -26,10 +26,8 @@ local all all trust
 def machine_memory() -> int:
     """Bytes of memory the hub may use: the machine's, or the container's where that is less."""
     amounts = [int(psutil.virtual_memory().total)]
-    for path in CGROUP_LIMITS:
-        if path.exists() and (text := path.read_text().strip()).isdigit():
-            amounts.append(int(text))
-    return min(amounts)
+    limits = [path.read_text().strip() for path in CGROUP_LIMITS if path.exists()]
+    return min([*amounts, *(int(limit) for limit in limits if limit.isdigit())])
 
 
 def clamp(value: int, low: int, high: int) -> int:

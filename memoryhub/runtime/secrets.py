@@ -25,7 +25,7 @@ ENVIRONMENT = {"secret_key": "MEMORYHUB_SECRET_KEY", "key_pepper": "MEMORYHUB_KE
 
 @dataclass(frozen=True)
 class Secrets:
-    """``secret_key`` is Django's; ``key_pepper`` keys the hashes of API keys; ``audit_salt`` the digests in the audit trail."""
+    """``secret_key`` is Django's, ``key_pepper`` keys the hashes of API keys, ``audit_salt`` the audit's digests."""
 
     secret_key: str = field(repr=False)
     key_pepper: str = field(repr=False)

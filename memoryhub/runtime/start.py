@@ -40,7 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="manage.py run", description="Runs the whole hub until Ctrl-C.")
-    parser.add_argument("--stop-with-parent", action="store_true", help="Stop when the process that started this one ends (Linux).")
+    parser.add_argument(
+        "--stop-with-parent", action="store_true", help="Stop when the process that started this one ends (Linux)."
+    )
     return parser.parse_args(arguments)
 
 
@@ -98,7 +100,9 @@ def prepare_schema(supervisor: Supervisor) -> None:
     supervisor.output.say("Preparing the tables.")
     child = supervisor.finish(PREPARATION)
     if child.exit_code:
-        raise StartError("The tables could not be prepared; the lines above say why. Nothing was lost: correct it and start again.")
+        raise StartError(
+            "The tables could not be prepared; the lines above say why. Nothing was lost: correct it and start again."
+        )
 
 
 def wait_for_web(supervisor: Supervisor, first_boot: Child) -> None:
@@ -143,7 +147,7 @@ def announce(supervisor: Supervisor, first_boot: Child, seconds: float) -> None:
 
 def first_lines(url: str, made: dict[str, str]) -> list[str]:
     body = '{"key": "greeting", "scope": "tenant", "layer": "long_term", "value": {"text": "hello"}}'
-    curl = f"curl {url}/memory/context/store -H 'Authorization: Bearer {made['api_key']}' -H 'Content-Type: application/json' -d '{body}'"
+    headers = f"-H 'Authorization: Bearer {made['api_key']}' -H 'Content-Type: application/json'"
     return [
         "",
         f"  Admin     {url}/admin/",
@@ -154,7 +158,7 @@ def first_lines(url: str, made: dict[str, str]) -> list[str]:
         "",
         "  Password and key are shown this once. Store a first memory:",
         "",
-        f"  {curl}",
+        f"  curl {url}/memory/context/store {headers} -d '{body}'",
         "",
     ]
 

@@ -40,6 +40,9 @@ class StopRequested(Exception):
 class Supervisor:
     """Owns every process of one hub on this machine."""
 
+    #: Seconds that the processes of a killed supervisor get to stop by themselves.
+    warden_grace = 8.0
+
     def __init__(self, config: Config, output: Output, lock: TextIO) -> None:
         self.config = config
         self.output = output
@@ -185,7 +188,8 @@ class Supervisor:
         self._next_watch = time.monotonic() + WATCHDOG_SECONDS
         age, running = heartbeat_age(database_urls(self.config).system), time.monotonic() - jobs.started_at
         if is_stale(age, running, self.config.jobs.heartbeat_stale_seconds):
-            self.output.say(f"No heartbeat from the jobs for {'ever' if age is None else f'{age:.0f} s'}: ending them to start again.")
+            silence = "ever" if age is None else f"{age:.0f} s"
+            self.output.say(f"No heartbeat from the jobs for {silence}: ending them to start again.")
             jobs.kill_group(signal.SIGKILL)
 
     # -- stopping ---------------------------------------------------------------------------------
@@ -196,7 +200,9 @@ class Supervisor:
         self.stop_requests = min(self.stop_requests, 1)
         self.output.say("Stopping. Once more Ctrl-C to hurry.")
         for stage in sorted({child.program.stop_stage for child in self.children.values()}):
-            self._stop_stage([c for c in self.children.values() if c.program.stop_stage == stage and c.process is not None])
+            self._stop_stage(
+                [c for c in self.children.values() if c.program.stop_stage == stage and c.process is not None]
+            )
         if self.database is not None:
             self.database.stop("fast", hurry=lambda: self.hurried)
         self._end_warden()
@@ -229,7 +235,11 @@ class Supervisor:
         # it holds the lock too: nobody starts on this home before it has cleared up after a killed supervisor
         script = Path(__file__).with_name("warden.py")
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", str(script)], stdin=subprocess.PIPE, pass_fds=[lock.fileno()], start_new_session=True, cwd="/"
+            [sys.executable, "-I", "-S", str(script), str(self.warden_grace)],
+            stdin=subprocess.PIPE,
+            pass_fds=[lock.fileno()],
+            start_new_session=True,
+            cwd="/",
         )
 
     def _tell_warden(self, line: str) -> None:
@@ -250,7 +260,10 @@ class Supervisor:
             write_private(self._state_file, json.dumps(self.state(), indent=2) + "\n")
 
     def state(self) -> dict[str, object]:
-        processes = {child.name: {"pid": child.pid, "runs": child.runs, "exit_code": child.exit_code} for child in self.children.values()}
+        processes = {
+            child.name: {"pid": child.pid, "runs": child.runs, "exit_code": child.exit_code}
+            for child in self.children.values()
+        }
         database = {"pid": self.database.pid(), "runs": self.database_restarts + 1} if self.database else None
         return {"pid": os.getpid(), "port": self.config.server.port, "database": database, "processes": processes}
 

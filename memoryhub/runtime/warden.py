@@ -2,7 +2,8 @@
 
 Runs beside the supervisor with a pipe as its input. The supervisor writes ``+<group>`` and
 ``-<group>``; the kernel closes the pipe when it dies, however it dies. What is still on the
-list then is asked to stop, and killed after a pause. Standard library only: it must be small.
+list then is asked to stop, and killed after as many seconds as the first
+argument says. Standard library only: it must be small.
 """
 
 import contextlib
@@ -10,8 +11,6 @@ import os
 import signal
 import sys
 import time
-
-GRACE_SECONDS = 8.0
 
 
 def living(groups: set[int]) -> set[int]:
@@ -47,7 +46,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     groups = living(watch())
     send(groups, signal.SIGTERM)
-    deadline = time.monotonic() + GRACE_SECONDS
+    deadline = time.monotonic() + float(sys.argv[1])
     while (groups := living(groups)) and time.monotonic() < deadline:
         time.sleep(0.1)
     send(groups, signal.SIGKILL)

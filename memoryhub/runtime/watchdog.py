@@ -15,7 +15,9 @@ AGE = "SELECT extract(epoch FROM clock_timestamp() - at) FROM memory_heartbeats 
 def heartbeat_age(url: str, name: str = HEARTBEAT) -> float | None:
     """Seconds since the heartbeat; None where there is none yet or the database cannot be asked."""
     try:
-        with psycopg.connect(url, connect_timeout=3, options="-c statement_timeout=3000", autocommit=True) as connection:
+        with psycopg.connect(
+            url, connect_timeout=3, options="-c statement_timeout=3000", autocommit=True
+        ) as connection:
             row = connection.execute(AGE, [name]).fetchone()
     except psycopg.Error:
         return None

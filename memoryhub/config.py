@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 ENV_PREFIX = "MEMORYHUB_"
@@ -52,6 +52,12 @@ class Server(Section):
     )
     secure_cookies: bool = Field(False, description="Send cookies over HTTPS only; turn on behind TLS.")
     debug: bool = Field(False, description="Django's debug pages; never in production.")
+
+    @field_validator("home")
+    @classmethod
+    def absolute(cls, home: Path) -> Path:
+        # the hub's processes work in another directory than the shell that started them
+        return home.expanduser().resolve()
 
 
 class Database(Section):
@@ -156,6 +162,12 @@ class Search(Section):
     query_cache: int = Field(2000, ge=0, description="Query embeddings remembered per process.")
     log_queries: bool = Field(True, description="Write searches to the access log.")
 
+    @field_validator("embedder", mode="before")
+    @classmethod
+    def yaml_off(cls, value: object) -> object:
+        # YAML reads a bare off as false
+        return "off" if value is False else value
+
 
 class Jobs(Section):
     workers: int = Field(2, ge=1, le=16, description="Processes of the job cluster.")
@@ -215,7 +227,8 @@ def read_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read: {error}") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{path} must hold sections such as 'server:' or 'limits:', not a {type(data).__name__}.")
-    return data
+    # a section whose keys are all commented out
+    return {name: {} if section is None else section for name, section in data.items()}
 
 
 def plain_values() -> dict[str, dict[str, str]]:
@@ -258,8 +271,19 @@ def explain(error: ValidationError) -> str:
             hint = nearest(path[-1], known.get(path[0], set()) if len(path) > 1 else set(known))
             lines.append(f"Unknown setting '{'.'.join(path)}': {hint}")
         else:
-            lines.append(f"Setting '{'.'.join(path)}' is wrong: {item['msg']} (got {item['input']!r}).")
+            lines.append(f"Setting {named(path)} is wrong: {item['msg']}{shown(path, item['input'])}.")
     return "\n".join(lines)
+
+
+def named(path: list[str]) -> str:
+    """The setting as it is written in the file, with the plain variable that may have set it."""
+    variable = next((v for v, place in PLAIN_VARIABLES.items() if list(place) == path and os.environ.get(v)), None)
+    return f"'{'.'.join(path)}'" + (f" (from {variable})" if variable else "")
+
+
+def shown(path: list[str], value: object) -> str:
+    secret = path[0] == "database" or path[-1].endswith("secret")
+    return "" if secret or isinstance(value, dict) else f" (got {value!r})"
 
 
 @lru_cache(maxsize=1)
@@ -270,3 +294,7 @@ def get_config() -> Config:
         return Config(**plain_values())  # type: ignore[arg-type]
     except ValidationError as error:
         raise ConfigError(explain(error)) from error
+    except SettingsError as error:
+        raise ConfigError(
+            f'{error}. In the environment a list or a section is written as JSON: \'["a", "b"]\'.'
+        ) from error

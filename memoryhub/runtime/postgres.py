@@ -102,8 +102,7 @@ class EmbeddedPostgres:
 
         Raises PostgresError when the server ends instead.
         """
-        if self._child is not None:
-            self._child.poll()
+        self._reap()
         if self.adopt():
             return
         account = self._account()
@@ -275,11 +274,17 @@ class EmbeddedPostgres:
         """
         pid = self.pid()
         if pid is None:
+            self._reap()
             return
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, SIGNALS[mode])
         if not self._wait_for_end(pid, timeout, hurry):
             self.stop("immediate")
+
+    def _reap(self) -> None:
+        """Takes note of the end of a server that we started and somebody else ended."""
+        if self._child is not None:
+            self._child.poll()
 
     def _wait_for_end(self, pid: int, timeout: float | None, hurry: Callable[[], bool]) -> bool:
         deadline = time.monotonic() + timeout if timeout is not None else None

@@ -1,0 +1,108 @@
+"""The configuration: its sources, its errors, its documentation."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from memoryhub.config import Config, ConfigError, get_config, known_names
+from memoryhub.runtime import reference
+
+
+@pytest.fixture
+def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Reads a configuration afresh from a file's text and variables."""
+
+    def read(text: str = "", **variables: str) -> Config:
+        path = tmp_path / "memory_config.yaml"
+        path.write_text(text)
+        for name in [name for name in os.environ if name.startswith("MEMORYHUB_")]:
+            monkeypatch.delenv(name)
+        for name, value in {"MEMORYHUB_CONFIG": str(path), **variables}.items():
+            monkeypatch.setenv(name, value)
+        return get_config.__wrapped__()
+
+    return read
+
+
+def test_the_environment_wins_over_the_file_and_plain_variables_over_both(configure):
+    text = "server: {port: 1111, workers: 3, host: localhost}"
+    server = configure(text, MEMORYHUB_SERVER__PORT="2222", MEMORYHUB_SERVER__WORKERS="5", PORT="3333").server
+    assert (server.port, server.workers, server.host) == (3333, 5, "localhost")
+
+
+def test_a_section_without_keys_is_all_defaults(configure):
+    assert configure("limits:\n  # batch: 10\n").limits.batch == 500
+
+
+def test_a_bare_off_in_yaml_is_a_word(configure):
+    assert configure("search: {embedder: off}").search.embedder == "off"
+
+
+def test_a_relative_home_is_made_absolute(configure):
+    assert configure(MEMORYHUB_HOME="some/folder").server.home == Path.cwd() / "some" / "folder"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("limits: {bacth: 3}", "Unknown setting 'limits.bacth': did you mean 'batch'?"),
+        ("serach: {depth: 30}", "Unknown setting 'serach': did you mean 'search'?"),
+        ("limits: {batch: 0}", "'limits.batch' is wrong: Input should be greater than or equal to 1 (got 0)"),
+        ("search: {embedder: remote}", "'local', 'hashing' or 'off'"),
+        ("- a", "must hold sections"),
+        ("limits: {batch: [}", "cannot be read"),
+        ("limits: 3", "'limits' is wrong"),
+    ],
+)
+def test_a_wrong_file_is_one_line_that_names_the_setting(configure, text, message):
+    with pytest.raises(ConfigError) as caught:
+        configure(text)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("PORT", "http", "'server.port' (from PORT) is wrong"),
+        ("MEMORYHUB_LIMITS__BACTH", "3", "did you mean 'MEMORYHUB_LIMITS__BATCH'?"),
+        ("MEMORYHUB_HOEM", "x", "did you mean 'MEMORYHUB_HOME'?"),
+        ("MEMORYHUB_SERVER__ALLOWED_HOSTS", "a,b", "written as JSON"),
+    ],
+)
+def test_a_wrong_variable_is_named(configure, variable, value, message):
+    with pytest.raises(ConfigError) as caught:
+        configure("", **{variable: value})
+    assert message in str(caught.value)
+
+
+def test_no_password_is_shown(configure):
+    with pytest.raises(ConfigError) as caught:
+        configure("database: {url: [postgresql://u:hunter2@h/d]}")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_missing_file_that_was_named_is_an_error(monkeypatch):
+    monkeypatch.setenv("MEMORYHUB_CONFIG", "/nowhere/hub.yaml")
+    with pytest.raises(ConfigError, match="does not exist"):
+        get_config.__wrapped__()
+
+
+def test_the_documentation_is_current():
+    assert reference.outdated() == [], "run: manage.py document_settings"
+
+
+def test_every_setting_is_documented():
+    for name, model in reference.sections():
+        assert [key for key, info in model.model_fields.items() if not info.description] == [], name
+
+
+def test_the_example_with_everything_uncommented_is_the_default(configure):
+    lines = reference.EXAMPLE.read_text().splitlines()
+    text = "\n".join(line.replace("  #", "  ", 1) for line in lines if not line.startswith(("#", "  # ")))
+    read, default = configure(text), configure("")
+    assert read.model_copy(update={"server": default.server}) == default
+    assert {name: set(section) for name, section in yaml.safe_load(text).items()} == known_names()

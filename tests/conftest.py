@@ -6,16 +6,20 @@ Tests log in as the superuser and act in the app's role from the first statement
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.test import TransactionTestCase
+from rest_framework.test import APIClient
 
+from memoryhub.access.credentials import forget_cached_keys
+from memoryhub.access.principals import system_principal
+from memoryhub.access.services import agents, keys, tenants
 from memoryhub.runtime.database import ensure_database
 from memoryhub.runtime.postgres import EmbeddedPostgres
 from tests.hub_plugin import HOME
@@ -94,6 +98,92 @@ def as_role(db: None) -> Callable[[str], AbstractContextManager[None]]:
 
 @pytest.fixture(autouse=True)
 def fresh_process_state() -> None:
-    from memoryhub.access.credentials import forget_cached_keys
-
     forget_cached_keys()
+
+
+@pytest.fixture
+def tenant(db: None) -> str:
+    """The id of a tenant."""
+    return tenants.ensure(principal=system_principal("test"), tenant_id="acme").tenant_id
+
+
+class MakeKey(Protocol):
+    def __call__(
+        self,
+        *,
+        tenant: str | None = "acme",
+        agent: str | None = None,
+        user: str | None = None,
+        scopes: Iterable[str] = ("read", "write"),
+        **fields: Any,
+    ) -> str: ...
+
+
+@pytest.fixture
+def make_key(db: None) -> MakeKey:
+    """``make_key(agent="a", scopes=["read"])`` gives a key's text; tenant and agent are made where missing."""
+
+    def make(
+        *,
+        tenant: str | None = "acme",
+        agent: str | None = None,
+        user: str | None = None,
+        scopes: Iterable[str] = ("read", "write"),
+        **fields: Any,
+    ) -> str:
+        principal = system_principal("test")
+        if tenant:
+            tenants.ensure(principal=principal, tenant_id=tenant)
+        if tenant and agent:
+            agents.ensure(principal=principal, tenant_id=tenant, agent_id=agent)
+        return keys.create(
+            principal=principal, tenant_id=tenant, agent_id=agent, user_id=user, scopes=scopes, **fields
+        )[1]
+
+    return make
+
+
+class HubClient(APIClient):
+    """Speaks JSON with a bearer key; ``api().post("/memory/…", {…}, headers={"If-Match": '"1"'})``."""
+
+    default_format = "json"
+
+
+class MakeClient(Protocol):
+    def __call__(
+        self,
+        *,
+        tenant: str | None = "acme",
+        agent: str | None = None,
+        user: str | None = None,
+        scopes: Iterable[str] = ("read", "write"),
+        acting: str | None = None,
+        key: str | None = None,
+    ) -> HubClient: ...
+
+
+@pytest.fixture
+def api(make_key: MakeKey) -> MakeClient:
+    """``api(agent="a", scopes=["read"])`` is a client with a new key; ``acting`` sends X-Agent-Id."""
+
+    def client(
+        *,
+        tenant: str | None = "acme",
+        agent: str | None = None,
+        user: str | None = None,
+        scopes: Iterable[str] = ("read", "write"),
+        acting: str | None = None,
+        key: str | None = None,
+    ) -> HubClient:
+        text = key or make_key(tenant=tenant, agent=agent, user=user, scopes=scopes)
+        made = HubClient()
+        made.credentials(HTTP_AUTHORIZATION=f"Bearer {text}", **({"HTTP_X_AGENT_ID": acting} if acting else {}))
+        return made
+
+    return client
+
+
+@pytest.fixture
+def anonymous() -> HubClient:
+    """A client without a key."""
+    return HubClient()

@@ -12,19 +12,11 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
 from memoryhub.access.models.grants import Grant
+from memoryhub.access.models.tenancy import TenantQuerySet, tenant_rows
 from memoryhub.access.principals import Principal
 from memoryhub.access.walls import writes_global
 
-
-def tenant_rows(principal: Principal) -> Q:
-    """Rows of the principal's tenant; staff outside a tenant sees all the tenants it may enter."""
-    if principal.tenant_id is not None:
-        return Q(tenant_id=principal.tenant_id)
-    if principal.kind == "system" or (principal.kind == "staff" and principal.staff_tenants is None):
-        return Q(tenant_id__isnull=False)
-    if principal.kind == "staff":
-        return Q(tenant_id__in=principal.staff_tenants)
-    return Q(pk__in=[])
+__all__ = ["TenantQuerySet", "VisibleQuerySet", "tenant_rows", "visible", "writable"]
 
 
 def sees_everything(principal: Principal) -> bool:
@@ -92,10 +84,3 @@ class VisibleQuerySet(models.QuerySet[Any]):
 
     def writable_by(self, principal: Principal) -> Self:
         return self.filter(writable(principal))
-
-
-class TenantQuerySet(models.QuerySet[Any]):
-    """For models that belong to a tenant as a whole."""
-
-    def visible_to(self, principal: Principal) -> Self:
-        return self.filter(tenant_rows(principal))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from memoryhub.access.ids import new_id
+from memoryhub.access.models.tenancy import TenantQuerySet
 
 
 class Agent(models.Model):
@@ -16,6 +17,8 @@ class Agent(models.Model):
     name = models.TextField(blank=True, default="")
     active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = TenantQuerySet.as_manager()
 
     class Meta:
         db_table = "memory_agents"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from memoryhub.access.ids import new_id
+from memoryhub.access.models.tenancy import TenantQuerySet
 
 
 class AuditEvent(models.Model):
@@ -30,6 +31,8 @@ class AuditEvent(models.Model):
     old = models.JSONField(null=True)
     new = models.JSONField(null=True)
     reason = models.TextField(default="")
+
+    objects = TenantQuerySet.as_manager()
 
     class Meta:
         db_table = "memory_audit_trail"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from memoryhub.access.ids import new_id
+from memoryhub.access.models.tenancy import TenantQuerySet
 
 
 class Grant(models.Model):
@@ -24,6 +25,8 @@ class Grant(models.Model):
     note = models.TextField(blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.TextField()
+
+    objects = TenantQuerySet.as_manager()
 
     class Meta:
         db_table = "memory_grants"

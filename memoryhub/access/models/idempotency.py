@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from memoryhub.access.ids import new_id
+from memoryhub.access.models.tenancy import TenantQuerySet
 
 
 class IdempotencyKey(models.Model):
@@ -19,6 +20,8 @@ class IdempotencyKey(models.Model):
     answer = models.JSONField(null=True)
     entry_ids = models.JSONField(default=list, help_text="Entries named in the answer, so that erasing them finds it.")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = TenantQuerySet.as_manager()
 
     class Meta:
         db_table = "memory_idempotency_keys"

@@ -8,6 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from memoryhub.access.ids import new_id
+from memoryhub.access.models.tenancy import TenantQuerySet
 
 SCOPES = ("read", "write", "admin")
 
@@ -31,6 +32,8 @@ class ApiKey(models.Model):
     replaces = models.ForeignKey(
         "self", null=True, editable=False, on_delete=models.SET_NULL, related_name="successors"
     )
+
+    objects = TenantQuerySet.as_manager()
 
     class Meta:
         db_table = "memory_api_keys"

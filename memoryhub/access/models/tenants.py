@@ -6,7 +6,9 @@ from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 
-SLUG = r"^[a-z0-9][a-z0-9_.-]{0,62}$"
+from memoryhub.access.models.tenancy import TenantQuerySet
+
+SLUG = r"\A[a-z0-9][a-z0-9_.-]{0,62}\Z"
 slug_validator = RegexValidator(
     SLUG, "Use 1 to 63 characters: lower-case letters, digits, '-', '_', '.'; start with a letter or digit."
 )
@@ -23,6 +25,8 @@ class Tenant(models.Model):
     active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = TenantQuerySet.as_manager()
+
     class Meta:
         db_table = "memory_tenants"
         ordering = ["tenant_id"]
@@ -36,6 +40,8 @@ class StaffLimit(models.Model):
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="tenant_limits")
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="staff_limits", db_constraint=True)
+
+    objects = TenantQuerySet.as_manager()
 
     class Meta:
         db_table = "memory_staff_tenants"

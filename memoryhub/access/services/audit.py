@@ -18,6 +18,7 @@ def record(
     action: str,
     *,
     principal: Principal,
+    tenant_id: str | None = None,
     object_type: str = "",
     object_id: str | UUID = "",
     old: dict[str, Any] | None = None,
@@ -25,9 +26,12 @@ def record(
     reason: str = "",
     outcome: AuditEvent.Outcome = AuditEvent.Outcome.DONE,
 ) -> AuditEvent:
-    """Adds one line, in the caller's transaction. ``action`` is a namespaced code such as ``access.key.revoked``."""
+    """Adds one line, in the caller's transaction. ``action`` is a namespaced code such as ``access.key.revoked``.
+
+    ``tenant_id`` names whose trail it belongs to where the principal is in no tenant (staff, platform).
+    """
     return AuditEvent.objects.create(
-        tenant_id=principal.tenant_id,
+        tenant_id=tenant_id or principal.tenant_id,
         action=action,
         outcome=outcome,
         actor=principal.actor,

@@ -10,6 +10,7 @@ import sys
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memoryhub.settings")
     from django.core.management import execute_from_command_line
+    from django.db import OperationalError
 
     from memoryhub.config import ConfigError
 
@@ -17,6 +18,9 @@ def main() -> None:
         execute_from_command_line(sys.argv)
     except ConfigError as error:
         sys.exit(f"MemoryHub cannot start: {error}")
+    except OperationalError as error:
+        reason = str(error).strip().splitlines()[0]
+        sys.exit(f"The database cannot be used: {reason}\nIf the hub is not running, start it first: make run")
 
 
 if __name__ == "__main__":

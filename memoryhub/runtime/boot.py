@@ -29,7 +29,7 @@ def prepare_home(home: Path) -> None:
     """Makes the hub's folder and checks that it can be used. Raises StartError."""
     try:
         make_home(home)
-        for name in ("run", "logs"):
+        for name in ("run", "logs", "static"):
             (home / name).mkdir(mode=0o700, exist_ok=True)
         probe = home / "run" / ".probe"
         probe.write_text("")

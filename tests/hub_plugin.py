@@ -10,6 +10,7 @@ from pathlib import Path
 
 HOME = Path(tempfile.mkdtemp(prefix="mh-"))
 HOME.chmod(0o755)
+(HOME / "static").mkdir()  # where collectstatic would put the files that the web server serves
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 
 for name in [n for n in os.environ if n.startswith("MEMORYHUB_") or n.endswith("DATABASE_URL")]:

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from memoryhub.access.ids import new_id
-from memoryhub.access.visibility import TenantQuerySet
+from sessions_app.models.reach import ConversationQuerySet, OfSessionQuerySet
 
 
 class Session(models.Model):
@@ -40,12 +40,21 @@ class Session(models.Model):
     role_counts = models.JSONField(default=dict, help_text="Messages per role.")
     summary = models.TextField(default="")
     version = models.IntegerField(default=1, help_text="Raised by each change of state, not by messages.")
+    state_written_at = models.DateTimeField(null=True, help_text="When the entry session_state_… was last written.")
+    projection_due = models.BooleanField(
+        default=False, db_default=False, help_text="The index rows of all its messages must be compared anew."
+    )
 
-    objects = TenantQuerySet.as_manager()
+    objects = ConversationQuerySet.as_manager()
 
     class Meta:
         db_table = "memory_session_context"
-        constraints = [models.UniqueConstraint(fields=["tenant_id", "session_id"], name="session_once_per_tenant")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant_id", "session_id"], name="session_once_per_tenant"),
+            models.CheckConstraint(
+                condition=models.Q(status__in=["active", "ended", "expired", "archived"]), name="session_status_known"
+            ),
+        ]
         indexes = [
             models.Index(fields=["tenant_id", "user_id", "-last_activity"], name="sessions_of_user"),
             models.Index(fields=["last_activity"], condition=models.Q(status="active"), name="sessions_idle"),
@@ -53,6 +62,10 @@ class Session(models.Model):
 
     def __str__(self) -> str:
         return self.session_id
+
+    @property
+    def is_open(self) -> bool:
+        return self.status == self.Status.ACTIVE
 
 
 class Message(models.Model):
@@ -76,12 +89,17 @@ class Message(models.Model):
     at = models.DateTimeField(db_default=Now(), help_text="When it was said.")
     created_at = models.DateTimeField(db_default=Now())
 
-    objects = TenantQuerySet.as_manager()
+    objects = OfSessionQuerySet.as_manager()
 
     class Meta:
         db_table = "memory_session_messages"
         ordering = ["sequence"]
-        constraints = [models.UniqueConstraint(fields=["session", "sequence"], name="message_number_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["session", "sequence"], name="message_number_once"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=["user", "assistant", "system", "tool"]), name="message_role_known"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"#{self.sequence} {self.role}"
@@ -112,12 +130,18 @@ class Task(models.Model):
     completed_at = models.DateTimeField(null=True)
     archived_at = models.DateTimeField(null=True)
 
-    objects = TenantQuerySet.as_manager()
+    objects = OfSessionQuerySet.as_manager()
 
     class Meta:
         db_table = "memory_session_tasks"
         ordering = ["created_at"]
-        constraints = [models.UniqueConstraint(fields=["session", "task_id"], name="task_once_per_session")]
+        constraints = [
+            models.UniqueConstraint(fields=["session", "task_id"], name="task_once_per_session"),
+            models.CheckConstraint(
+                condition=models.Q(status__in=["pending", "in_progress", "blocked", "completed", "cancelled"]),
+                name="task_status_known",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.task_id

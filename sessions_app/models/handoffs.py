@@ -6,8 +6,8 @@ from django.db import models
 from django.db.models.functions import Now
 
 from memoryhub.access.ids import new_id
-from memoryhub.access.visibility import TenantQuerySet
 from sessions_app.models.conversation import Session
+from sessions_app.models.reach import OfSessionQuerySet
 
 
 class Handoff(models.Model):
@@ -25,6 +25,7 @@ class Handoff(models.Model):
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="handoffs")
     from_agent = models.TextField(null=True)
     to_agent = models.TextField()
+    previous_agent = models.TextField(null=True, help_text="The session's previous agent, put back when it turns back.")
     handoff_reason = models.TextField()
     critical_info = models.JSONField(default=dict)
     continuation_instructions = models.TextField(default="")
@@ -36,7 +37,7 @@ class Handoff(models.Model):
     answered_at = models.DateTimeField(null=True)
     answer_reason = models.TextField(default="")
 
-    objects = TenantQuerySet.as_manager()
+    objects = OfSessionQuerySet.as_manager()
 
     class Meta:
         db_table = "memory_session_handoffs"
@@ -44,7 +45,11 @@ class Handoff(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["session"], condition=models.Q(status="pending"), name="one_pending_handoff_per_session"
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=["pending", "accepted", "rejected", "timed_out", "superseded"]),
+                name="handoff_status_known",
+            ),
         ]
         indexes = [
             models.Index(fields=["times_out_at"], condition=models.Q(status="pending"), name="handoffs_timing_out")

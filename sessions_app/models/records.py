@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from memoryhub.access.ids import new_id
-from memoryhub.access.visibility import TenantQuerySet
+from sessions_app.models.reach import ConversationQuerySet
 
 
 class ContextSnapshot(models.Model):
@@ -31,7 +31,7 @@ class ContextSnapshot(models.Model):
     expires_at = models.DateTimeField(null=True)
     author = models.TextField(default="")
 
-    objects = TenantQuerySet.as_manager()
+    objects = ConversationQuerySet.as_manager()
 
     class Meta:
         db_table = "context_snapshots"
@@ -39,7 +39,11 @@ class ContextSnapshot(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(importance__gte=1, importance__lte=10), name="snapshot_importance_range"
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(context_type__in=["task", "system", "error", "decision"]),
+                name="snapshot_type_known",
+            ),
         ]
         indexes = [
             models.Index(fields=["tenant_id", "session_id", "-timestamp"], name="snapshots_of_session"),
@@ -65,7 +69,7 @@ class Decision(models.Model):
     author = models.TextField(default="")
     created_at = models.DateTimeField(db_default=Now())
 
-    objects = TenantQuerySet.as_manager()
+    objects = ConversationQuerySet.as_manager()
 
     class Meta:
         db_table = "decision_logs"

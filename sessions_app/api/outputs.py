@@ -1,0 +1,122 @@
+"""What the session endpoints answer."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from memoryhub.access.api.serializers import Output
+from sessions_app.models import Message, Session, Task
+
+
+class SessionOutput(Output):
+    session_id = serializers.CharField()
+    status = serializers.ChoiceField(choices=Session.Status.choices)
+    start_time = serializers.DateTimeField()
+    last_activity = serializers.DateTimeField()
+    tenant_id = serializers.CharField()
+    user_id = serializers.CharField(allow_null=True)
+    version = serializers.IntegerField()
+
+
+class StartedOutput(SessionOutput):
+    resumed = serializers.BooleanField(help_text="True where an open session of that name was there already.")
+
+
+class ResumedOutput(SessionOutput):
+    message_count = serializers.IntegerField()
+    task_count = serializers.IntegerField()
+    active_agents = serializers.ListField(child=serializers.CharField())
+
+
+class MessageOutput(serializers.Serializer[Message]):
+    id = serializers.UUIDField()
+    sequence = serializers.IntegerField(help_text="1, 2, 3, … without gaps.")
+    role = serializers.ChoiceField(choices=Message.Role.choices)
+    name = serializers.CharField(allow_null=True)
+    content = serializers.CharField()
+    at = serializers.DateTimeField()
+    metadata = serializers.DictField()
+    author = serializers.CharField()
+
+
+class AddedOutput(Output):
+    session_id = serializers.CharField()
+    message_id = serializers.UUIDField()
+    sequence = serializers.IntegerField(help_text="The number of the message in its session.")
+
+
+class AddedManyOutput(Output):
+    session_id = serializers.CharField()
+    message_ids = serializers.ListField(child=serializers.UUIDField())
+    first_sequence = serializers.IntegerField()
+    last_sequence = serializers.IntegerField()
+    count = serializers.IntegerField()
+
+
+class MessagesOutput(Output):
+    session_id = serializers.CharField()
+    message_count = serializers.IntegerField(help_text="Messages of the whole session.")
+    results = MessageOutput(many=True)
+    next = serializers.URLField(allow_null=True, help_text="Address of the next page; null on the last.")
+
+
+class TaskFields(serializers.Serializer[Task]):
+    id = serializers.CharField()
+    description = serializers.CharField()
+    status = serializers.ChoiceField(choices=Task.Status.choices)
+    priority = serializers.CharField()
+    assigned_agent = serializers.CharField(allow_null=True)
+    result = serializers.JSONField(allow_null=True)
+    metadata = serializers.DictField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    completed_at = serializers.DateTimeField(allow_null=True)
+
+
+class ConversationPart(serializers.Serializer[Session]):
+    message_count = serializers.IntegerField()
+    recent_messages = MessageOutput(many=True)
+    summary = serializers.CharField()
+
+
+class AgentsPart(serializers.Serializer[Session]):
+    current = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+    active = serializers.ListField(child=serializers.CharField())
+    handoff_count = serializers.IntegerField()
+
+
+class TasksPart(serializers.Serializer[Session]):
+    pending = TaskFields(many=True)
+    completed = TaskFields(many=True)
+    total = serializers.IntegerField()
+    completion_rate = serializers.FloatField()
+
+
+class MemoryPart(serializers.Serializer[Session]):
+    critical_facts = serializers.DictField()
+    working_memory = serializers.DictField()
+    long_term_refs = serializers.ListField(child=serializers.JSONField())
+
+
+class FullContext(serializers.Serializer[Session]):
+    session_id = serializers.CharField()
+    tenant_id = serializers.CharField()
+    user_id = serializers.CharField(allow_null=True)
+    status = serializers.ChoiceField(choices=Session.Status.choices)
+    version = serializers.IntegerField()
+    start_time = serializers.DateTimeField()
+    last_activity = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+    end_reason = serializers.CharField()
+    duration_seconds = serializers.IntegerField()
+    initial_context = serializers.DictField()
+    metadata = serializers.DictField()
+    conversation = ConversationPart()
+    agents = AgentsPart()
+    tasks = TasksPart()
+    memory = MemoryPart()
+
+
+class ContextOutput(Output):
+    context = FullContext()  # type: ignore[assignment]

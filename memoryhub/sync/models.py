@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from memoryhub.access.ids import new_id
-from memoryhub.access.visibility import TenantQuerySet
+from memoryhub.access.principals import Principal
+from memoryhub.access.visibility import TenantQuerySet, tenant_rows
+from memoryhub.access.walls import writes_global
+
+
+class OutboxQuerySet(TenantQuerySet):
+    """Rows of the caller's tenants; those of global entries belong to whoever may write global entries."""
+
+    def visible_to(self, principal: Principal) -> Self:
+        reach = tenant_rows(principal)
+        return self.filter(reach | Q(tenant_id__isnull=True) if writes_global(principal) else reach)
 
 
 class SyncEvent(models.Model):
@@ -29,7 +42,7 @@ class SyncEvent(models.Model):
     processed_at = models.DateTimeField(null=True)
     error = models.TextField(null=True)
 
-    objects = TenantQuerySet.as_manager()
+    objects = OutboxQuerySet.as_manager()
 
     class Meta:
         db_table = "memory_sync_events"
@@ -40,6 +53,7 @@ class SyncEvent(models.Model):
         indexes = [
             models.Index(fields=["object_id", "version"], name="sync_events_of_object"),
             models.Index(fields=["timestamp"], name="sync_events_age"),
+            models.Index(fields=["id"], condition=Q(processed=False), name="sync_events_open"),
         ]
 
     def __str__(self) -> str:
@@ -47,7 +61,11 @@ class SyncEvent(models.Model):
 
 
 class Delivery(models.Model):
-    """One store's copy of an event. A newer version of the same object supersedes older ones still waiting."""
+    """One store's copy of an event. A newer version of the same object supersedes older ones still waiting.
+
+    While a relay handles it, ``claimed_until`` and ``next_at`` say until when; a claim that ran out belongs to a
+    relay that died, and the delivery is due again.
+    """
 
     class Status(models.TextChoices):
         PENDING = "pending", "Waiting"
@@ -69,18 +87,16 @@ class Delivery(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     done_at = models.DateTimeField(null=True)
 
-    objects = TenantQuerySet.as_manager()
+    objects = OutboxQuerySet.as_manager()
 
     class Meta:
         db_table = "memory_sync_deliveries"
         verbose_name_plural = "deliveries"
         ordering = ["-id"]
         indexes = [
-            models.Index(fields=["next_at", "id"], condition=models.Q(status="pending"), name="deliveries_due"),
-            models.Index(
-                fields=["store", "object_id"], condition=models.Q(status="pending"), name="deliveries_in_order"
-            ),
-            models.Index(fields=["id"], condition=models.Q(status="parked"), name="deliveries_parked"),
+            models.Index(fields=["store", "next_at", "id"], condition=Q(status="pending"), name="deliveries_due"),
+            models.Index(fields=["store", "object_id"], condition=Q(status="pending"), name="deliveries_in_order"),
+            models.Index(fields=["store", "object_id"], condition=Q(status="parked"), name="deliveries_parked"),
             models.Index(fields=["event"], name="deliveries_of_event"),
         ]
 
@@ -109,6 +125,7 @@ class JobRun(models.Model):
         RUNNING = "running", "Running"
         DONE = "done", "Done"
         FAILED = "failed", "Failed"
+        LOST = "lost", "Lost: its process ended"
 
     id = models.BigAutoField(primary_key=True)
     job = models.TextField()
@@ -136,7 +153,7 @@ class HubEpoch(models.Model):
 
     class Meta:
         db_table = "memory_hub_epoch"
-        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="hub_epoch_single_row")]
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="hub_epoch_single_row")]
 
     def __str__(self) -> str:
         return str(self.epoch)

@@ -8,6 +8,7 @@ from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
+from memoryhub import __version__
 from memoryhub.config import ROOT, get_config
 from memoryhub.runtime.database import database_urls
 from memoryhub.runtime.secrets import load_secrets
@@ -150,7 +151,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "MemoryHub",
     "DESCRIPTION": "A governed memory for teams of AI agents.",
-    "VERSION": "0.1.0",
+    "VERSION": __version__,
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -162,7 +163,8 @@ SPECTACULAR_SETTINGS = {
     "SECURITY": [{"ApiKey": []}],
 }
 
-# Measured safe: queue_limit = workers and retry well above timeout run nothing twice.
+# Measured safe: queue_limit = workers and retry well above timeout run nothing twice. The retry clock starts when a
+# task is taken from the table, not when a worker begins it, so as many are taken as can begin at once.
 Q_CLUSTER = {
     "name": "memoryhub",
     "orm": "default",
@@ -175,7 +177,7 @@ Q_CLUSTER = {
     "ack_failures": True,
     "catch_up": False,
     "poll": 1,
-    "save_limit": 1000,
+    "save_limit": 250,
     "label": "Jobs",
 }
 
@@ -187,7 +189,7 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
-    "loggers": {"django.request": {"level": "ERROR"}},
+    "loggers": {"django.request": {"level": "ERROR"}, "django-q": {"level": "WARNING"}},
 }
 
 UNFOLD: dict[str, Any] = {

@@ -8,6 +8,7 @@ from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
+from memoryhub import __version__
 from memoryhub.config import ROOT, get_config
 from memoryhub.runtime.database import database_urls
 from memoryhub.runtime.secrets import load_secrets
@@ -46,6 +47,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "memoryhub.access.middleware.RequestIdMiddleware",
+    "memoryhub.access.middleware.UnannouncedBodyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -152,13 +154,14 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "memoryhub.access.api.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,
+    "DEFAULT_METADATA_CLASS": None,
     "URL_FORMAT_OVERRIDE": None,
 }
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "MemoryHub",
     "DESCRIPTION": "A governed memory for teams of AI agents.",
-    "VERSION": "0.1.0",
+    "VERSION": __version__,
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -170,7 +173,8 @@ SPECTACULAR_SETTINGS = {
     "SECURITY": [{"ApiKey": []}],
 }
 
-# Measured safe: queue_limit = workers and retry well above timeout run nothing twice.
+# Measured safe: queue_limit = workers and retry well above timeout run nothing twice. The retry clock starts when a
+# task is taken from the table, not when a worker begins it, so as many are taken as can begin at once.
 Q_CLUSTER = {
     "name": "memoryhub",
     "orm": "default",
@@ -183,7 +187,7 @@ Q_CLUSTER = {
     "ack_failures": True,
     "catch_up": False,
     "poll": 1,
-    "save_limit": 1000,
+    "save_limit": 250,
     "label": "Jobs",
 }
 
@@ -195,7 +199,7 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
-    "loggers": {"django.request": {"level": "ERROR"}},
+    "loggers": {"django.request": {"level": "ERROR"}, "django-q": {"level": "WARNING"}},
 }
 
 UNFOLD: dict[str, Any] = {

@@ -6,8 +6,13 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+handler400 = "memoryhub.access.api.problems.bad_request"
+handler404 = "memoryhub.access.api.problems.not_found"
+handler500 = "memoryhub.access.api.problems.server_error"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
+    path("memory/", include("memoryhub.sync.api.urls")),
     path("memory/", include("memoryhub.registry.api.urls")),
     path("memory/", include("sessions_app.api.urls")),
     path("schema", SpectacularAPIView.as_view(), name="schema"),

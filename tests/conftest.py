@@ -17,9 +17,11 @@ from django.db import connection
 from django.test import TransactionTestCase
 from rest_framework.test import APIClient
 
+from memoryhub.access.actors import forget_cached_actors
+from memoryhub.access.api.authentication import forget_noted_keys
 from memoryhub.access.credentials import forget_cached_keys
 from memoryhub.access.principals import system_principal
-from memoryhub.access.services import agents, keys, tenants
+from memoryhub.access.services import agents, keys, rates, refusals, tenants
 from memoryhub.registry.services.access_log import log as access_log
 from memoryhub.runtime.database import ensure_database
 from memoryhub.runtime.postgres import EmbeddedPostgres
@@ -100,6 +102,10 @@ def as_role(db: None) -> Callable[[str], AbstractContextManager[None]]:
 @pytest.fixture(autouse=True)
 def fresh_process_state() -> None:
     forget_cached_keys()
+    forget_cached_actors()
+    forget_noted_keys()
+    rates.forget_leases()
+    refusals.forget_counts()
     # another thread would not see the test's transaction, nor be undone with it
     access_log.in_background = False
     access_log.forget()

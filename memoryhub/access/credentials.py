@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-import time
 import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,10 +20,10 @@ from django.db import connection
 
 from memoryhub.access.exceptions import Unauthenticated
 from memoryhub.access.principals import Principal
+from memoryhub.access.remembered import Remembered
 
 PREFIX = "mh"
 LOOKUP = "SELECT * FROM access_lookup_key(%s)"
-MOST_CACHED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +79,16 @@ def split_key(text: str) -> tuple[str, str]:
     return parts[1], parts[2]
 
 
-_cache: dict[str, tuple[float, StoredKey | None]] = {}
+_keys: Remembered[str, StoredKey | None] = Remembered(lambda: settings.CONFIG.access.key_cache_seconds)
 
 
 def look_up(public_id: str) -> StoredKey | None:
     """The stored key, remembered for ``access.key_cache_seconds``."""
-    now = time.monotonic()
-    found = _cache.get(public_id)
-    if found and now - found[0] < settings.CONFIG.access.key_cache_seconds:
-        return found[1]
-    if len(_cache) >= MOST_CACHED:
-        _cache.clear()
-    stored = fetch(public_id)
-    _cache[public_id] = (now, stored)
-    return stored
+    return _keys.get(public_id, lambda: fetch(public_id))
 
 
 def forget_cached_keys() -> None:
-    _cache.clear()
+    _keys.clear()
 
 
 def fetch(public_id: str) -> StoredKey | None:
@@ -117,9 +108,19 @@ def verify(text: str) -> StoredKey:
     stored = look_up(public_id)
     # compared even when nothing was found, so that the time does not tell
     matches = hmac.compare_digest(digest_of(secret), stored.digest if stored else bytes(32))
-    if stored is None or not matches or not stored.usable_at(datetime.now(UTC)):
+    if stored is None or not matches:
         raise Unauthenticated()
+    if not stored.usable_at(datetime.now(UTC)):
+        raise Outlived(stored)
     return stored
+
+
+class Outlived(Unauthenticated):
+    __doc__ = Unauthenticated.__doc__
+
+    def __init__(self, stored: StoredKey) -> None:
+        super().__init__()
+        self.stored = stored
 
 
 def principal_for(stored: StoredKey, *, acting_agent: str | None, request_id: str) -> Principal:

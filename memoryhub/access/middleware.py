@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from io import BytesIO
 from uuid import uuid4
 
+from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
@@ -42,6 +44,23 @@ def staff_principal(request: HttpRequest) -> Principal:
         staff_pk=user.pk,
         request_id=getattr(request, "request_id", ""),
     )
+
+
+class UnannouncedBodyMiddleware:
+    """Makes bodies sent in chunks readable: Django takes a request without Content-Length for an empty one.
+
+    Reads one byte more than allowed, which is what the parser needs to refuse a body that is too large.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "CONTENT_LENGTH" not in request.META and request.META.get("wsgi.input_terminated"):
+            body = request.META["wsgi.input"].read(settings.CONFIG.limits.body_kb * 1024 + 1)
+            request.META["CONTENT_LENGTH"] = str(len(body))
+            request._stream = BytesIO(body)
+        return self.get_response(request)
 
 
 class AdminWallsMiddleware:

@@ -8,38 +8,80 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from memoryhub.access import credentials
+from memoryhub.access import actors, credentials
 from memoryhub.access.exceptions import Forbidden, Invalid, Unauthenticated
 from memoryhub.access.principals import Principal
+from memoryhub.access.remembered import Remembered
+from memoryhub.access.services import keys
+from memoryhub.access.services.agents import AGENT_ID
 
 AGENT_HEADER = "X-Agent-Id"
-AGENT_ID = re.compile(r"^[^\s\x00-\x1f]{1,200}$")
+KEY_IN_ADDRESS = re.compile(rf"{credentials.PREFIX}_[0-9a-f]{{16}}_[0-9a-f]{{64}}")
+READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+#: A key's use is noted once a minute; each process asks that often at most.
+NOTED_EVERY_SECONDS = 60
+
+_noted: Remembered[str, None] = Remembered(lambda: NOTED_EVERY_SECONDS)
 
 
 class ApiKeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Principal, str] | None:
+        refuse_key_in_address(request)
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if not scheme:
             return None
         if scheme.lower() != "bearer" or not text.strip():
             raise Unauthenticated()
-        stored = credentials.verify(text.strip())
-        acting = acting_agent(request, stored.agent_id)
-        return credentials.principal_for(stored, acting_agent=acting, request_id=request.request_id), text  # type: ignore[attr-defined]
+        principal = principal_of(request, credentials.verify(text.strip()))
+        request._request.principal = principal  # type: ignore[attr-defined]
+        _noted.get(str(principal.key_id), lambda: keys.touch(principal=principal))
+        return principal, text
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="memoryhub"'
+
+
+def principal_of(request: Request, stored: credentials.StoredKey) -> Principal:
+    acting = acting_agent(request, stored.agent_id)
+    principal = credentials.principal_for(stored, acting_agent=acting, request_id=request.request_id)  # type: ignore[attr-defined]
+    if acting and not stored.agent_id:
+        actors.check(principal, registers=registers_agents(request, principal))
+    return principal
+
+
+def registers_agents(request: Request, principal: Principal) -> bool:
+    """An agent that nobody knows yet is registered when it first comes to write."""
+    return request.method not in READING_METHODS and "write" in principal.permissions
+
+
+def refuse_key_in_address(request: Request) -> None:
+    """A key in the query string ends up in logs and histories: such a request is never served."""
+    query = request.META.get("QUERY_STRING", "")
+    if f"{credentials.PREFIX}_" in query and KEY_IN_ADDRESS.search(query):
+        raise Unauthenticated()
 
 
 def acting_agent(request: Request, bound: str | None) -> str | None:
     named = request.headers.get(AGENT_HEADER)
     if named is None:
         return bound
-    if not AGENT_ID.match(named):
+    if not AGENT_ID.fullmatch(named := as_utf8(named)):
         raise Invalid(AGENT_HEADER, "Name the acting agent in 1 to 200 characters without spaces.")
     if bound and named != bound:
         raise Forbidden("This key is bound to another agent.", code="agent_mismatch")
     return named
+
+
+def as_utf8(header: str) -> str:
+    """WSGI hands headers over as Latin-1; what was meant is UTF-8 where it can be read as such."""
+    try:
+        return header.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return header
+
+
+def forget_noted_keys() -> None:
+    _noted.clear()
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.views import defaults
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -128,7 +130,7 @@ def translate(error: Exception) -> hub.HubError | None:
     return next((make(error) for kinds, make in TRANSLATIONS if isinstance(error, kinds)), None)
 
 
-def database_down(error: Exception) -> hub.HubError:
+def database_down(error: BaseException) -> hub.HubError:
     logger.error("The database refused or broke a request: %s", error)
     return hub.Unavailable("The database is not answering. Nothing was changed; repeat the request.")
 
@@ -157,7 +159,8 @@ def plain(error: hub.HubError, request: HttpRequest) -> JsonResponse:
     """For places outside DRF: the URL resolver's 404, a crash's 500."""
     status = status_of(error)
     request_id = getattr(request, "request_id", "")
-    return JsonResponse(body(error, status, request_id), status=status, content_type=MEDIA_TYPE)
+    answered = headers(error, status)
+    return JsonResponse(body(error, status, request_id), status=status, content_type=MEDIA_TYPE, headers=answered)
 
 
 class InternalError(hub.HubError):
@@ -169,9 +172,34 @@ class InternalError(hub.HubError):
 STATUS.insert(0, (InternalError, 500))
 
 
-def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
-    return plain(hub.NotFound("There is no such address. See /docs for all of them."), request)
+def is_api(request: HttpRequest) -> bool:
+    return request.path.startswith("/memory")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Django's handler404."""
+    if is_api(request):
+        return plain(hub.NotFound("There is no such address. See /docs for all of them."), request)
+    return defaults.page_not_found(request, exception)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Django's handler400: a host name that is not served, a request that Django finds suspicious."""
+    if is_api(request):
+        return plain(hub.Invalid("request", "The request is not valid HTTP for this hub."), request)
+    return defaults.bad_request(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    return plain(InternalError(), request)
+    """Django's handler500; a database that is down is 503 in every door, also before a view was reached."""
+    error = sys.exc_info()[1]
+    down = isinstance(error, (OperationalError, InterfaceError))
+    if is_api(request):
+        return plain(database_down(error) if down and error else InternalError(), request)
+    return database_is_down(request) if down else defaults.server_error(request)
+
+
+def database_is_down(request: HttpRequest) -> HttpResponseBase:
+    page = "<!doctype html><title>Unavailable</title><h1>The database is not answering</h1><p>Nothing was changed. "
+    page += "Wait a moment, then repeat what you did. An administrator finds the cause in the log.</p>"
+    return HttpResponse(page, status=503, headers={"Retry-After": "5"})

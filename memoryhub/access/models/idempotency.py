@@ -19,6 +19,7 @@ class IdempotencyKey(models.Model):
     status = models.SmallIntegerField(null=True)
     answer = models.JSONField(null=True)
     entry_ids = models.JSONField(default=list, help_text="Entries named in the answer, so that erasing them finds it.")
+    headers = models.JSONField(default=dict, help_text="Headers of the answer that a repetition needs, such as ETag.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = TenantQuerySet.as_manager()

@@ -15,13 +15,14 @@ from django.db import InterfaceError, OperationalError, connection
 
 from memoryhub.sync import stores
 from memoryhub.sync.models import Delivery
-from memoryhub.sync.services import outbox
+from memoryhub.sync.services import outbox, schedules
 from memoryhub.sync.services.heartbeats import beat
 
 logger = logging.getLogger(__name__)
 DATABASE_ERRORS = (OperationalError, InterfaceError)
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 HEARTBEAT_SECONDS = 5.0
+HEAL_SECONDS = 60.0
 #: The supervisor kills what takes longer than ten.
 STOP_SECONDS = 8.0
 
@@ -168,9 +169,13 @@ class Relay:
             hook(thread.store, "start")
             thread.start()
         self._beat()
+        next_look = time.monotonic() + HEAL_SECONDS
         while not wait(HEARTBEAT_SECONDS):
             self._check_threads()
             self._beat()
+            if time.monotonic() > next_look:
+                next_look = time.monotonic() + HEAL_SECONDS
+                self._heal_jobs()
         self._end()
 
     def _check_threads(self) -> None:
@@ -185,6 +190,16 @@ class Relay:
             beat("relay", {"pid": os.getpid(), "stores": detail, "backlog": asdict(backlog)})
         except DATABASE_ERRORS as error:
             self.database.gone(error)
+
+    def _heal_jobs(self) -> None:
+        """From outside of the job cluster: nothing inside it runs any more when one of its schedules is broken."""
+        try:
+            changed = schedules.heal()
+        except DATABASE_ERRORS as error:
+            self.database.gone(error)
+        else:
+            if changed:
+                logger.warning("The jobs were silent; declared again: %s.", ", ".join(changed))
 
     def _end(self) -> None:
         self.stop.set()

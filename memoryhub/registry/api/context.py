@@ -72,6 +72,7 @@ class StoreView(HubView):
     )
     def post(self, request: Request) -> Response:
         data = self.read(StoreInput, request)
+        self.keeps_answer = not data.get("encrypted", False)
         stored = entries.store(Draft(**data, **conditions(request)), principal=self.principal(request, data))
         return Response(stored_document(stored), headers={"ETag": f'"{stored.sync_version}"'})
 

@@ -98,10 +98,11 @@ BEGIN
     CASE WHEN e.sync_version > 1 THEN jsonb_build_object('version', e.sync_version - 1) END,
     jsonb_build_object('version', e.sync_version, 'digest', act->>'digest'), coalesce(act->>'reason', ''));
   INSERT INTO memory_sync_events (event_id, tenant_id, event_type, context_key, object_id, version, source_system,
-    target_systems, priority, payload)
+    target_systems, priority, payload, processed, processed_at)
   VALUES ((act->>'event_id')::uuid, e.tenant_id, 'entry.' || did, e.key, e.id, e.sync_version, act->>'actor',
     ARRAY(SELECT jsonb_array_elements_text(act->'targets')), e.priority,
-    jsonb_build_object('entry_id', e.id, 'version', e.sync_version, 'layer', e.layer, 'scope', e.scope));
+    jsonb_build_object('entry_id', e.id, 'version', e.sync_version, 'layer', e.layer, 'scope', e.scope),
+    act->'targets' = '[]', CASE WHEN act->'targets' = '[]' THEN clock_timestamp() END);
   PERFORM registry_index(e, act->>'label');
 END $$;
 """

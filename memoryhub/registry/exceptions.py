@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from memoryhub.access.exceptions import Conflict, Forbidden, VersionStale
+from memoryhub.access.exceptions import Conflict, Forbidden, NotFound, VersionStale
 
 
 class EntryStale(VersionStale):
@@ -13,6 +13,15 @@ class EntryStale(VersionStale):
     def __init__(self, current: int | None, **extra: Any) -> None:
         message = "There is no such entry, so no version of it matches." if current is None else None
         super().__init__(message or (type(self).__doc__ or ""), current_version=current, **extra)
+
+
+class ParentNotFound(NotFound):
+    """There is no such parent entry."""
+
+    code = "parent_not_found"
+
+    def __init__(self) -> None:
+        super().__init__(errors=[{"field": "parent_id", "message": "There is no such parent entry."}])
 
 
 class EntryExists(Conflict):

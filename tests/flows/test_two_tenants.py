@@ -97,8 +97,7 @@ def foreign_places(call: Call, ours: World) -> dict[Place, Id]:
 
 def leaks_nothing(text: str, asked: Call, ours: World) -> None:
     assert ours.marker not in text, f"another tenant's text is in the answer: {text}"
-    sent = {str(one) for one in asked.ids().values()}
-    told = [one for one in ours.ids - sent if one in text]
+    told = [one for one in ours.ids if one in text and one not in str(asked)]
     assert not told, f"another tenant's ids are in the answer: {told}"
 
 

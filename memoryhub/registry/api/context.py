@@ -65,7 +65,7 @@ class StoreView(HubView):
         summary="Store an entry",
         description="Creates the entry with this key and scope, or makes a new version of it. Needs `write`.",
         request=StoreInput,
-        responses={200: StoredOutput, **problem_responses(409, 412, 422)},
+        responses={200: StoredOutput, **problem_responses(404, 409, 412, 422)},
         parameters=[IF_MATCH, IF_NONE_MATCH, IDEMPOTENCY_KEY, ACTING_AGENT],
         examples=[STORE_EXAMPLE],
         tags=["context"],

@@ -14,7 +14,14 @@ from memoryhub.access.principals import Principal
 from memoryhub.access.trips import one_trip
 from memoryhub.access.walls import behind_walls
 from memoryhub.registry import hooks
-from memoryhub.registry.exceptions import DurableExists, EntryExists, EntryStale, NotGranted, PermanentEntry
+from memoryhub.registry.exceptions import (
+    DurableExists,
+    EntryExists,
+    EntryStale,
+    NotGranted,
+    ParentNotFound,
+    PermanentEntry,
+)
 from memoryhub.registry.layers import layer_of
 from memoryhub.registry.models import ContextEntry, EphemeralEntry
 from memoryhub.registry.services import access_log, acts
@@ -95,7 +102,7 @@ def prepared(draft: Draft, caller: Principal) -> tuple[dict[str, Any], dict[str,
 def check_parent(parent_id: UUID | Unset | None, principal: Principal) -> None:
     """A parent is an entry that the caller can see."""
     if not ContextEntry.objects.visible_to(principal).present(archived=True).filter(pk=parent_id).exists():
-        raise Invalid("parent_id", "There is no such parent entry.", code="parent_not_found")
+        raise ParentNotFound()
 
 
 def write(order: dict[str, Any], act: dict[str, Any], principal: Principal) -> Stored:

@@ -65,4 +65,7 @@ def all_recipes() -> list[Recipe]:
     return [one for route in sorted(RECIPES) for one in RECIPES[route]]
 
 
-from tests.contract.recipes import sessions as sessions  # noqa: E402  registers itself
+# Each registers its recipes when it is imported.
+from tests.contract.recipes import context as context  # noqa: E402
+from tests.contract.recipes import hub as hub  # noqa: E402
+from tests.contract.recipes import sessions as sessions  # noqa: E402

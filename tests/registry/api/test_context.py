@@ -116,7 +116,6 @@ def test_a_store_takes_conditions(client):
         ({"key": "k", "value": 1, "tags": [1]}, "tags.0"),
         ({"key": "k", "value": 1, "metadata": []}, "metadata"),
         ({"key": "k", "value": 1, "parent_id": "x"}, "parent_id"),
-        ({"key": "k", "value": 1, "parent_id": str(uuid4())}, "parent_id"),
         ({"key": "k", "value": 1, "expires_at": "soon"}, "expires_at"),
         ({"key": "k", "value": 1, "encrypted": "yes"}, "encrypted"),
         ({"key": "k", "value": 1, "on_conflict": "merge"}, "on_conflict"),
@@ -131,6 +130,12 @@ def test_a_wrong_body_is_refused_by_field(client, body, field):
     answer = client.post(STORE, body)
     assert answer.status_code == 400
     assert field in [error["field"] for error in answer.json()["errors"]]
+
+
+def test_a_parent_that_does_not_exist_is_404(client):
+    answer = client.post(STORE, {"key": "k", "value": 1, "parent_id": str(uuid4())})
+    assert (answer.status_code, answer.json()["code"]) == (404, "parent_not_found")
+    assert answer.json()["errors"][0]["field"] == "parent_id"
 
 
 @pytest.mark.parametrize("text", ['{"key":"k","value":NaN}', '{"key":"k","value":"\\u0000"}', '{"key":"k","key":"l"}'])

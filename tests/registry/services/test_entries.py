@@ -13,7 +13,14 @@ from memoryhub.access.principals import Principal, system_principal
 from memoryhub.access.services.audit import digest
 from memoryhub.access.walls import behind_walls
 from memoryhub.registry import hooks
-from memoryhub.registry.exceptions import DurableExists, EntryExists, EntryStale, NotGranted, PermanentEntry
+from memoryhub.registry.exceptions import (
+    DurableExists,
+    EntryExists,
+    EntryStale,
+    NotGranted,
+    ParentNotFound,
+    PermanentEntry,
+)
 from memoryhub.registry.models import ContextEntry, EntryVersion, EphemeralEntry
 from memoryhub.registry.services import entries
 from memoryhub.registry.services.drafts import Change, Draft
@@ -376,9 +383,9 @@ def test_a_parent_must_be_visible(store, caller):
     foreign = store("foreign", by=agent("x", tenant="other"))
     private = store("private", scope="agent", by=agent("alice"))
     for hidden in (foreign, private):
-        with pytest.raises(Invalid, match="parent"):
+        with pytest.raises(ParentNotFound):
             store("child", parent_id=hidden.entry_id)
-        with pytest.raises(Invalid, match="parent"):
+        with pytest.raises(ParentNotFound):
             entries.change(child.entry_id, Change(parent_id=hidden.entry_id, if_present=True), principal=caller)
     entries.change(child.entry_id, Change(parent_id=None, if_present=True), principal=caller)
     assert entries.get(child.entry_id, principal=caller).parent_id is None

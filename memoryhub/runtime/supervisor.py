@@ -198,8 +198,7 @@ class Supervisor:
         """Stops everything in order: web, jobs, relay, upkeep, and the database last."""
         self.stopping = True
         self.stop_requests = min(self.stop_requests, 1)
-        if self.children or self.database:
-            self.output.say("Stopping. Once more Ctrl-C to hurry.")
+        self.output.say("Stopping. Once more Ctrl-C to hurry.")
         for stage in sorted({child.program.stop_stage for child in self.children.values()}):
             self._stop_stage(
                 [c for c in self.children.values() if c.program.stop_stage == stage and c.process is not None]
@@ -208,8 +207,7 @@ class Supervisor:
             self.database.stop("fast", hurry=lambda: self.hurried)
         self._end_warden()
         self._state_file.unlink(missing_ok=True)
-        if self.children or self.database:
-            self.output.say("Stopped.")
+        self.output.say("Stopped.")
 
     @property
     def hurried(self) -> bool:

@@ -6,10 +6,21 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models import Case, Value, When
+from django.db.models.functions import Concat, Now
 from pgvector.django import HalfVectorField
 
 from memoryhub.access.visibility import VisibleQuerySet
+
+TEXT = models.TextField()
+#: Whom a row reaches, as one sortable text: "g", "t", "u:<user>", "s:<session>", "a:<agent>".
+REACH = Case(
+    When(scope="global", then=Value("g", TEXT)),
+    When(scope="tenant", then=Value("t", TEXT)),
+    When(scope="user", then=Concat(Value("u:", TEXT), "user_id")),
+    When(scope="session", then=Concat(Value("s:", TEXT), "session_id")),
+    When(scope="agent", then=Concat(Value("a:", TEXT), "agent_id")),
+)
 
 
 class IndexRow(models.Model):
@@ -48,15 +59,22 @@ class IndexRow(models.Model):
     content = models.TextField()
     tsv = SearchVectorField(null=True, editable=False)
     length = models.IntegerField(default=0, db_default=0)
+    reach = models.GeneratedField(expression=REACH, output_field=models.TextField(db_collation="C"), db_persist=True)
 
     objects = VisibleQuerySet.as_manager()
 
     class Meta:
         db_table = "memory_search_index"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(scope="global", tenant_id=None)
+                | (~models.Q(scope="global") & models.Q(tenant_id__isnull=False)),
+                name="search_global_without_tenant",
+            )
+        ]
         indexes = [
-            models.Index(fields=["tenant_id", "user_id", "kind"], name="search_by_user"),
+            models.Index(fields=["tenant_id", "reach", "-event_at"], name="search_by_reach"),
             models.Index(fields=["tenant_id", "session_id", "sequence"], name="search_by_session"),
-            models.Index(fields=["tenant_id", "agent_id"], name="search_by_agent"),
             GinIndex(fields=["tsv"], name="search_words"),
         ]
 
@@ -65,12 +83,16 @@ class IndexRow(models.Model):
 
 
 class Vector(models.Model):
-    """The embedding of an index row by one model. The dimension is the model's."""
+    """The embedding of an index row by one model. The dimension is the model's.
+
+    Removed with its row by a foreign key; ``tenant_id`` and ``reach`` follow the row by trigger.
+    """
 
     pk = models.CompositePrimaryKey("row_id", "model")
     row_id = models.UUIDField()
     model = models.TextField()
     tenant_id = models.TextField(null=True)
+    reach = models.TextField(db_collation="C", null=True)
     version = models.IntegerField(help_text="Version of the row that was embedded.")
     embedding = HalfVectorField()
     made_at = models.DateTimeField(db_default=Now())

@@ -1,0 +1,66 @@
+"""What a search answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from memoryhub.access.api.serializers import Output
+from memoryhub.search.requests import KINDS, MODES
+
+
+class PartsOutput(serializers.Serializer[Any]):
+    keyword = serializers.FloatField()
+    semantic = serializers.FloatField()
+
+
+class TermOutput(serializers.Serializer[Any]):
+    term = serializers.CharField(help_text="The stem that matched.")
+    frequency = serializers.FloatField(help_text="How often it stands in this memory.")
+    memories = serializers.IntegerField(help_text="How many of the compared memories hold it.")
+    idf = serializers.FloatField()
+    bm25 = serializers.FloatField(help_text="What it adds to `bm25`.")
+
+
+class ExplainOutput(serializers.Serializer[Any]):
+    """The parts sum up to the score."""
+
+    score = serializers.FloatField()
+    parts = PartsOutput()
+    bm25 = serializers.FloatField(allow_null=True)
+    cosine = serializers.FloatField(allow_null=True)
+    terms = TermOutput(many=True)
+    visible = serializers.CharField(help_text="Why the caller may see it.")
+
+
+class ResultOutput(serializers.Serializer[Any]):
+    """An entry or a message; the fields of the other kind are missing."""
+
+    kind = serializers.ChoiceField(choices=KINDS)
+    id = serializers.UUIDField()
+    score = serializers.FloatField(help_text="hybrid: 0 to 1; keyword: BM25; semantic: cosine.")
+    entry_id = serializers.UUIDField(required=False)
+    key = serializers.CharField(required=False)
+    value = serializers.JSONField(required=False)
+    layer = serializers.CharField(required=False)
+    priority = serializers.CharField(required=False)
+    updated_at = serializers.DateTimeField(required=False)
+    session_id = serializers.CharField(required=False, allow_null=True)
+    sequence = serializers.IntegerField(required=False)
+    role = serializers.CharField(required=False)
+    name = serializers.CharField(required=False, allow_null=True)
+    content = serializers.CharField(required=False)
+    at = serializers.DateTimeField(required=False)
+    metadata = serializers.DictField(required=False)
+    explain = ExplainOutput(required=False)
+
+
+class SearchOutput(Output):
+    query = serializers.CharField()
+    mode = serializers.ChoiceField(choices=MODES)
+    result_count = serializers.IntegerField()
+    results = ResultOutput(many=True, help_text="Best first.")
+    degraded = serializers.BooleanField(help_text="The model was not ready: words decided alone.")
+    truncated = serializers.BooleanField(help_text="More memories than are compared; see `notice`.")
+    notice = serializers.CharField(allow_null=True, help_text="What the caller should know.")

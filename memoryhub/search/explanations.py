@@ -1,0 +1,44 @@
+"""Why a result stands where it stands, and why the caller may see it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from memoryhub.access.principals import Principal
+from memoryhub.access.visibility import sees_everything
+from memoryhub.search.ranking import Hit
+
+
+def explanation(hit: Hit, principal: Principal) -> dict[str, Any]:
+    """``parts`` sum up to the score; ``terms`` sum up to ``bm25``; ``cosine`` is 1 for the same direction."""
+    return {
+        "score": hit.score,
+        "parts": {"keyword": hit.keyword or 0.0, "semantic": hit.semantic or 0.0},
+        "bm25": hit.bm25,
+        "cosine": hit.cosine,
+        "terms": hit.terms or [],
+        "visible": visible_because(hit, principal),
+    }
+
+
+def visible_because(hit: Hit, principal: Principal) -> str:
+    if hit.scope == "global":
+        return "Everybody sees global memories."
+    if sees_everything(principal):
+        return "Staff and jobs see the whole tenant."
+    if hit.scope == "tenant":
+        return "It belongs to the tenant of the key."
+    if hit.scope == "session":
+        return f"The request names the session '{hit.session_id}'."
+    if hit.scope == "agent":
+        own = hit.agent_id == principal.agent_id
+        return "It is the agent's own." if own else f"The agent '{hit.agent_id}' shares it: there is a grant."
+    return user_reason(hit, principal)
+
+
+def user_reason(hit: Hit, principal: Principal) -> str:
+    if hit.user_id == principal.named_user:
+        return f"The request speaks about the user '{hit.user_id}'."
+    if principal.named_user is None and principal.is_admin:
+        return "The key has the permission 'admin', and the request names no user."
+    return f"The request names the session '{hit.session_id}'."

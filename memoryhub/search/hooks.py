@@ -1,0 +1,40 @@
+"""Who wants to hear of searches registers here, in ``AppConfig.ready``: the access log does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from memoryhub.access.principals import Principal
+    from memoryhub.search.services.search import SearchAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """One search that was answered. ``latency_ms`` covers embedding, ranking and loading."""
+
+    principal: Principal
+    answer: SearchAnswer
+    latency_ms: float
+
+
+#: Runs in the request, after the search's transaction: it must be quick and must not raise.
+OnSearch = Callable[[Searched], None]
+
+_on_search: list[OnSearch] = []
+
+
+def on_search(hook: OnSearch) -> None:
+    _on_search.append(hook)
+
+
+def unregister(hook: OnSearch) -> None:
+    if hook in _on_search:
+        _on_search.remove(hook)
+
+
+def run_on_search(searched: Searched) -> None:
+    for hook in _on_search:
+        hook(searched)

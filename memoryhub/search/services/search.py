@@ -1,0 +1,181 @@
+"""Searching: one verb over entries and messages, for every door."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from memoryhub.access.principals import Principal
+from memoryhub.access.services import audit
+from memoryhub.access.visibility import sees_everything
+from memoryhub.access.walls import behind_walls
+from memoryhub.search import embeddings, hooks, presenters
+from memoryhub.search.exceptions import TenantNeeded
+from memoryhub.search.explanations import explanation
+from memoryhub.search.ranking import Hit, Ranking, rank
+from memoryhub.search.requests import (
+    Filters,
+    Mode,
+    checked_filters,
+    checked_kinds,
+    checked_limit,
+    checked_mode,
+    checked_query,
+)
+
+if TYPE_CHECKING:
+    from memoryhub.search.embeddings.base import Vector
+
+NO_USER = "Memories of users are left out because the request names none; send 'user_id' to search a user's."
+EVERY_USER = (
+    "Memories of all users are searched because the key is an admin's and the request names none; this is on record."
+)
+KEYWORD_ONLY = "Results are by keyword only: the embedding model is not ready. Repeat the search in a moment."
+EMBEDDING_OFF = "Results are by keyword only: embedding is turned off in this hub."
+TRUNCATED = "More memories match than are compared; the newest and those with a word of the query were. Use filters."
+
+
+@dataclass(frozen=True, slots=True)
+class SearchAnswer:
+    """Results, best first: each with ``kind``, ``id``, ``score`` and what the owner of its kind shows of it.
+
+    ``degraded``: the model was not ready, so words decided alone. ``truncated``: too many candidates to
+    compare all. ``notice`` says in words what the caller should know, or is None.
+    """
+
+    query: str
+    mode: Mode
+    results: list[dict[str, Any]]
+    candidates: int
+    degraded: bool
+    truncated: bool
+    notice: str | None
+
+
+def search(
+    *,
+    principal: Principal,
+    query: str,
+    mode: str = "hybrid",
+    kinds: Collection[str] = ("entry", "message"),
+    filters: Filters | None = None,
+    limit: int = 10,
+    explain: bool = False,
+) -> SearchAnswer:
+    """The best ``limit`` (1 to 100) memories for a query among all that the principal may see.
+
+    ``mode`` is ``keyword`` (BM25, any word counts), ``semantic`` (cosine of embeddings) or ``hybrid``. Which
+    user's and session's memories are in reach, the principal says (``naming``). The score of a hybrid search
+    lies between 0 and 1, that of a keyword search is BM25, that of a semantic one the cosine.
+    Raises Invalid, TenantNeeded for a caller outside of every tenant, ScopeMissing without ``read``.
+    """
+    principal.require("read")
+    if principal.tenant_id is None:
+        raise TenantNeeded
+    started = time.perf_counter()
+    wanted = Wanted(
+        checked_query(query),
+        checked_mode(mode),
+        checked_kinds(kinds),
+        checked_filters(filters or Filters()),
+        checked_limit(limit),
+        explain,
+    )
+    answer = answer_to(wanted, principal)
+    hooks.run_on_search(hooks.Searched(principal, answer, (time.perf_counter() - started) * 1000))
+    return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    query: str
+    mode: Mode
+    kinds: Sequence[str]
+    filters: Filters
+    limit: int
+    explain: bool
+
+
+def answer_to(wanted: Wanted, principal: Principal) -> SearchAnswer:
+    vector, model = query_vector(wanted)
+    degraded = wanted.mode != "keyword" and vector is None
+    with behind_walls(principal):
+        ranking = rank(
+            query=wanted.query,
+            mode="keyword" if degraded else wanted.mode,
+            vector=vector,
+            model=model,
+            kinds=wanted.kinds,
+            filters=wanted.filters,
+            limit=wanted.limit,
+            explain=wanted.explain,
+            principal=principal,
+        )
+        results = shown(ranking.hits, wanted, principal)
+        record(ranking.hits, principal)
+    return SearchAnswer(
+        query=wanted.query,
+        mode=wanted.mode,
+        results=results,
+        candidates=ranking.candidates,
+        degraded=degraded,
+        truncated=ranking.truncated,
+        notice=notice(ranking, principal, degraded=degraded),
+    )
+
+
+def query_vector(wanted: Wanted) -> tuple[Vector | None, str]:
+    """The query's vector and the name of its model; None while there is no model, and when words are enough."""
+    embedder = embeddings.get_embedder()
+    if wanted.mode == "keyword" or embedder is None:
+        return None, ""
+    return embeddings.embed_query(wanted.query), embedder.name
+
+
+def shown(hits: Sequence[Hit], wanted: Wanted, principal: Principal) -> list[dict[str, Any]]:
+    by_kind: dict[str, list[UUID]] = defaultdict(list)
+    for hit in hits:
+        by_kind[hit.kind].append(hit.id)
+    fields = presenters.load(by_kind, principal)
+    return [result(hit, fields[hit.id], wanted, principal) for hit in hits if hit.id in fields]
+
+
+def result(hit: Hit, fields: dict[str, Any], wanted: Wanted, principal: Principal) -> dict[str, Any]:
+    found = {"kind": hit.kind, "id": hit.id, "score": hit.score, **fields}
+    return found | {"explain": explanation(hit, principal)} if wanted.explain else found
+
+
+def record(hits: Sequence[Hit], principal: Principal) -> None:
+    """Reading what belongs to others leaves a line in the audit trail, with the list."""
+    if sees_everything(principal):
+        return
+    if searches_every_user(principal):
+        audit_read("search.users.read", [hit for hit in hits if hit.scope == "user"], principal)
+    foreign = [hit for hit in hits if hit.scope == "agent" and hit.agent_id != principal.agent_id]
+    if foreign:
+        audit_read("search.agents.read", foreign, principal)
+
+
+def audit_read(action: str, hits: Sequence[Hit], principal: Principal) -> None:
+    audit.record(action, principal=principal, object_type="search", new={"read": [str(hit.id) for hit in hits]})
+
+
+def searches_every_user(principal: Principal) -> bool:
+    return principal.named_user is None and principal.is_admin and not sees_everything(principal)
+
+
+def notice(ranking: Ranking, principal: Principal, *, degraded: bool) -> str | None:
+    found = []
+    if searches_every_user(principal):
+        found.append(EVERY_USER)
+    elif principal.named_user is None and not sees_everything(principal):
+        found.append(NO_USER)
+    if degraded:
+        found.append(KEYWORD_ONLY if embeddings.get_embedder() else EMBEDDING_OFF)
+    if ranking.truncated:
+        found.append(TRUNCATED)
+    return " ".join(found) or None

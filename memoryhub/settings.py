@@ -77,7 +77,17 @@ TEMPLATES = [
     }
 ]
 
-OWNER_COMMANDS = {"migrate", "prepare", "makemigrations", "sqlmigrate", "maintain", "backup", "restore", "first_boot", "flush"}
+OWNER_COMMANDS = {
+    "migrate",
+    "prepare",
+    "makemigrations",
+    "sqlmigrate",
+    "maintain",
+    "backup",
+    "restore",
+    "first_boot",
+    "flush",
+}
 SYSTEM_COMMANDS = {"relay", "qcluster", "declare_jobs", "run_job", "create_api_key", "prepare_model"}
 
 

@@ -6,9 +6,3 @@ class SessionsConfig(AppConfig):
     label = "sessions_app"
     verbose_name = "Sessions"
     default_auto_field = "django.db.models.BigAutoField"
-
-    def ready(self) -> None:
-        from memoryhub.search import presenters
-        from sessions_app.presenters import messages
-
-        presenters.register("message", messages)

@@ -22,6 +22,7 @@ from memoryhub.access.api.authentication import forget_noted_keys
 from memoryhub.access.credentials import forget_cached_keys
 from memoryhub.access.principals import system_principal
 from memoryhub.access.services import agents, keys, rates, refusals, tenants
+from memoryhub.registry.services.access_log import log as access_log
 from memoryhub.runtime.database import ensure_database
 from memoryhub.runtime.postgres import EmbeddedPostgres
 from tests.hub_plugin import HOME
@@ -105,6 +106,9 @@ def fresh_process_state() -> None:
     forget_noted_keys()
     rates.forget_leases()
     refusals.forget_counts()
+    # another thread would not see the test's transaction, nor be undone with it
+    access_log.in_background = False
+    access_log.forget()
 
 
 @pytest.fixture

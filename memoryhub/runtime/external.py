@@ -53,7 +53,8 @@ def connect(urls: Urls, role: Role) -> psycopg.Connection[Any]:
     try:
         return psycopg.connect(urls.of(role), connect_timeout=CONNECT_SECONDS, autocommit=True)
     except psycopg.Error as error:
-        reason = " ".join(str(error).split())
+        # the server's question whether it runs is answered in our own sentence
+        reason = " ".join(str(error).split()).partition(" Is the server running")[0]
         raise ConfigError(
             f"The database cannot be reached as {VARIABLES[role]} says: {reason}. Check that it runs, and the URL."
         ) from None

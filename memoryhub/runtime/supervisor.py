@@ -198,7 +198,8 @@ class Supervisor:
         """Stops everything in order: web, jobs, relay, upkeep, and the database last."""
         self.stopping = True
         self.stop_requests = min(self.stop_requests, 1)
-        self.output.say("Stopping. Once more Ctrl-C to hurry.")
+        if self.children or self.database:
+            self.output.say("Stopping. Once more Ctrl-C to hurry.")
         for stage in sorted({child.program.stop_stage for child in self.children.values()}):
             self._stop_stage(
                 [c for c in self.children.values() if c.program.stop_stage == stage and c.process is not None]
@@ -207,7 +208,8 @@ class Supervisor:
             self.database.stop("fast", hurry=lambda: self.hurried)
         self._end_warden()
         self._state_file.unlink(missing_ok=True)
-        self.output.say("Stopped.")
+        if self.children or self.database:
+            self.output.say("Stopped.")
 
     @property
     def hurried(self) -> bool:

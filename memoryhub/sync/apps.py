@@ -7,8 +7,13 @@ class SyncConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from memoryhub.sync import health, jobs
+        from django.conf import settings
 
+        from memoryhub.sync import health, jobs, stores
+        from memoryhub.sync.http_store import HttpStore
+
+        for config in settings.CONFIG.sync.http_stores:
+            stores.register(HttpStore(config))
         health.register_own()
         upkeep = "memoryhub.sync.services.sweeping"
         for job in (

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from django.core.exceptions import ImproperlyConfigured
+
 from memoryhub.sync.models import Delivery
 
 #: What can change: the part of an event type before the dot, for example ``entry`` of ``entry.stored``.
@@ -50,7 +52,11 @@ _stores: dict[str, Store] = {}
 
 
 def register(store: Store) -> None:
-    """Adds a store; called from ``AppConfig.ready``. A second store of the same name replaces the first."""
+    """Adds a store; called from ``AppConfig.ready``. Raises ImproperlyConfigured when its name is another one's."""
+    if type(_stores.get(store.name, store)) is not type(store):
+        raise ImproperlyConfigured(
+            f"Two stores are called '{store.name}'. Give the one in sync.http_stores another name."
+        )
     _stores[store.name] = store
 
 

@@ -37,7 +37,7 @@ class Mirror:
 
 
 @contextmanager
-def registered(*mirrors: Mirror) -> Iterator[None]:
+def registered(*mirrors: stores.Store) -> Iterator[None]:
     """Only these stores, for the time of a test."""
     before = stores.every()
     for store in before:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
@@ -65,16 +67,48 @@ class EntryFields(models.Model):
     agent_id = models.TextField(null=True, blank=True)
     value = models.JSONField()
     metadata = models.JSONField(default=dict, db_default={})
-    author = models.TextField(default="")
+    memory_type = models.TextField(choices=MemoryType.choices, default=MemoryType.GENERAL, db_default="general")
+    importance = models.FloatField(default=0.5, db_default=0.5)
+    tags = ArrayField(models.TextField(), default=list, blank=True, db_default=[])
+    origin_session = models.TextField(null=True, blank=True, help_text="The session that it was stored in.")
+    encrypted = models.BooleanField(default=False, db_default=False, help_text="The value is the caller's ciphertext.")
+    author = models.TextField(default="", help_text="Who wrote this version.")
+    owner = models.TextField(default="", db_default="", help_text="Who stored it first.")
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField(null=True, blank=True)
+    slides_seconds = models.IntegerField(
+        null=True, blank=True, help_text="Each use moves expires_at this far ahead; empty: the end is fixed."
+    )
     access_count = models.BigIntegerField(default=0, db_default=0)
     last_accessed_at = models.DateTimeField(null=True, blank=True)
     sync_version = models.IntegerField(default=1, db_default=1)
 
     class Meta:
         abstract = True
+
+
+class EntryQuerySet(VisibleQuerySet):
+    """Narrows what is visible to what is there: a tombstone is not, and by default neither is an archived entry."""
+
+    def present(self, *, archived: bool = False) -> Self:
+        """Neither deleted nor past its end (a legal hold outlasts it); archived ones only when asked for."""
+        there = models.Q(expires_at=None) | models.Q(expires_at__gt=ClockTimestamp()) | models.Q(legal_hold=True)
+        found = self.filter(there, deleted_at=None)
+        return found if archived else found.filter(archived_at=None)
+
+
+class EphemeralQuerySet(VisibleQuerySet):
+    def present(self, *, archived: bool = False) -> Self:
+        """Those whose end has not come."""
+        return self.filter(expires_at__gt=ClockTimestamp())
+
+
+class ClockTimestamp(models.Func):
+    """The time on the clock: ``now()`` would still be the start of the transaction after waiting for a lock."""
+
+    function = "clock_timestamp"
+    output_field = models.DateTimeField()
 
 
 IDENTITY = ["key", "scope", "tenant_id", "user_id", "session_id", "agent_id"]
@@ -91,20 +125,15 @@ class ContextEntry(EntryFields):
     """One memory. Deleting leaves a tombstone (``deleted_at``); storing its key again revives it."""
 
     content = models.TextField(default="", db_default="", help_text="The searchable text of the value.")
-    memory_type = models.TextField(choices=MemoryType.choices, default=MemoryType.GENERAL)
-    importance = models.FloatField(default=0.5, db_default=0.5)
-    tags = ArrayField(models.TextField(), default=list, blank=True)
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children")
-    origin_session = models.TextField(null=True, blank=True)
     stability = models.FloatField(default=1.0, db_default=1.0, help_text="Multiplies the half-life of the strength.")
     reinforcements = models.IntegerField(default=0, db_default=0)
     archived_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
     legal_hold = models.BooleanField(default=False, db_default=False)
-    encrypted = models.BooleanField(default=False, db_default=False)
     trust = models.FloatField(default=1.0, db_default=1.0)
 
-    objects = VisibleQuerySet.as_manager()
+    objects = EntryQuerySet.as_manager()
 
     class Meta:
         db_table = "memory_context_registry"
@@ -124,6 +153,9 @@ class ContextEntry(EntryFields):
             models.Index(fields=["tenant_id", "session_id"], name="entries_of_session"),
             models.Index(fields=["tenant_id", "agent_id"], name="entries_of_agent"),
             models.Index(fields=["parent"], name="entries_of_parent"),
+            models.Index(
+                fields=["tenant_id", "origin_session"], condition=models.Q(layer="session"), name="entries_in_session"
+            ),
             models.Index(fields=["expires_at"], condition=models.Q(expires_at__isnull=False), name="entries_expiring"),
             models.Index(
                 fields=["archived_at"], condition=models.Q(archived_at__isnull=False), name="entries_archived"
@@ -138,7 +170,7 @@ class ContextEntry(EntryFields):
 class EphemeralEntry(EntryFields):
     """UNLOGGED (see the migration): no versions, no outbox, gone after inactivity."""
 
-    objects = VisibleQuerySet.as_manager()
+    objects = EphemeralQuerySet.as_manager()
 
     class Meta:
         db_table = "memory_context_ephemeral"

@@ -1,0 +1,127 @@
+"""Doors to entries by key and by id."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from memoryhub.access.api.schema import ACTING_AGENT, IDEMPOTENCY_KEY, example, problem_responses
+from memoryhub.access.api.views import HubView
+from memoryhub.access.principals import Principal
+from memoryhub.registry.api.documents import entry_response, stored_document
+from memoryhub.registry.api.preconditions import conditions, required
+from memoryhub.registry.api.serializers import (
+    ChangeInput,
+    EntryOutput,
+    GetQuery,
+    NamingQuery,
+    RetrieveInput,
+    StoredOutput,
+    StoreInput,
+)
+from memoryhub.registry.services import entries
+from memoryhub.registry.services.drafts import Change, Draft
+
+IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description='The version you saw, as "3".')
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match", str, OpenApiParameter.HEADER, description="* stores only if there is no such entry."
+)
+STORE_EXAMPLE = example(
+    "A user's preference",
+    {
+        "key": "customer_preference_123",
+        "value": {"theme": "dark", "notifications": True},
+        "layer": "long_term",
+        "scope": "user",
+        "priority": "high",
+        "category": "user_preferences",
+        "source": "ui_settings",
+        "user_id": "user_789",
+    },
+    request=True,
+)
+RETRIEVE_EXAMPLE = example(
+    "By key", {"key": "customer_preference_123", "scope": "user", "user_id": "user_789"}, request=True
+)
+
+
+class EntryView(HubView):
+    """Base of doors that know an entry by its id: whom the request speaks about stands in the query string."""
+
+    def caller(self, request: Request) -> Principal:
+        return self.principal(request, self.read(NamingQuery, request, query=True))
+
+
+class StoreView(HubView):
+    permissions = {"POST": "write"}
+
+    @extend_schema(
+        operation_id="context_store",
+        summary="Store an entry",
+        description="Creates the entry with this key and scope, or makes a new version of it. Needs `write`.",
+        request=StoreInput,
+        responses={200: StoredOutput, **problem_responses(404, 409, 412, 422)},
+        parameters=[IF_MATCH, IF_NONE_MATCH, IDEMPOTENCY_KEY, ACTING_AGENT],
+        examples=[STORE_EXAMPLE],
+        tags=["context"],
+    )
+    def post(self, request: Request) -> Response:
+        data = self.read(StoreInput, request)
+        self.keeps_answer = not data.get("encrypted", False)
+        stored = entries.store(Draft(**data, **conditions(request)), principal=self.principal(request, data))
+        return Response(stored_document(stored), headers={"ETag": f'"{stored.sync_version}"'})
+
+
+class RetrieveView(HubView):
+    @extend_schema(
+        operation_id="context_retrieve",
+        summary="Find an entry by its key",
+        description="Expired and archived entries are not found. Needs `read`.",
+        request=RetrieveInput,
+        responses={200: EntryOutput, **problem_responses(404)},
+        parameters=[ACTING_AGENT],
+        examples=[RETRIEVE_EXAMPLE],
+        tags=["context"],
+    )
+    def post(self, request: Request) -> HttpResponse:
+        return entry_response(entries.retrieve(**self.read(RetrieveInput, request), principal=self.principal(request)))
+
+
+class OneEntryView(EntryView):
+    permissions = {"PATCH": "write", "DELETE": "write"}
+
+    @extend_schema(
+        operation_id="context_get",
+        summary="Read an entry by its id",
+        description="Name the user or session in the query to reach what is theirs. Needs `read`.",
+        parameters=[GetQuery, ACTING_AGENT],
+        responses={200: EntryOutput, **problem_responses(404)},
+        tags=["context"],
+    )
+    def get(self, request: Request, entry_id: UUID) -> HttpResponse:
+        query: dict[str, Any] = self.read(GetQuery, request, query=True)
+        archived = query.pop("include_archived", False)
+        return entry_response(
+            entries.get(entry_id, principal=self.principal(request, query), include_archived=archived)
+        )
+
+    @extend_schema(
+        operation_id="context_change",
+        summary="Change an entry",
+        description="Needs `write` and the version that you saw in If-Match: 428 without, 412 when it has moved on.",
+        request=ChangeInput,
+        responses={200: StoredOutput, **problem_responses(404, 409, 412, 428)},
+        parameters=[NamingQuery, IF_MATCH, ACTING_AGENT],
+        examples=[example("A new value", {"value": {"theme": "light"}}, request=True)],
+        tags=["context"],
+    )
+    def patch(self, request: Request, entry_id: UUID) -> Response:
+        seen = required(request)
+        change = Change(**self.read(ChangeInput, request), **seen)
+        stored = entries.change(entry_id, change, principal=self.caller(request))
+        return Response(stored_document(stored), headers={"ETag": f'"{stored.sync_version}"'})

@@ -1,0 +1,60 @@
+"""What the registry may refuse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from memoryhub.access.exceptions import Conflict, Forbidden, NotFound, VersionStale
+
+
+class EntryStale(VersionStale):
+    """The entry is at another version than the one that you named. Read it again and repeat."""
+
+    def __init__(self, current: int | None, **extra: Any) -> None:
+        message = "There is no such entry, so no version of it matches." if current is None else None
+        super().__init__(message or (type(self).__doc__ or ""), current_version=current, **extra)
+
+
+class ParentNotFound(NotFound):
+    """There is no such parent entry."""
+
+    code = "parent_not_found"
+
+    def __init__(self) -> None:
+        super().__init__(errors=[{"field": "parent_id", "message": "There is no such parent entry."}])
+
+
+class EntryExists(Conflict):
+    """There is already an entry with this key. Change it, or store without on_conflict=fail."""
+
+    code = "already_exists"
+
+
+class DurableExists(Conflict):
+    """A durable entry with this key exists, and an ephemeral one must not hide it. Choose another key or layer."""
+
+    code = "durable_exists"
+
+
+class PermanentEntry(Forbidden):
+    """This entry is permanent. Only a key with the permission 'admin', with a reason, may delete or demote it."""
+
+    code = "permanent_entry"
+
+
+class LegalHold(Conflict):
+    """This entry is under legal hold. An administrator has to lift the hold first."""
+
+    code = "legal_hold"
+
+
+class EphemeralEntryError(Conflict):
+    """An ephemeral entry has no history. Store it in a durable layer first."""
+
+    code = "ephemeral_entry"
+
+
+class NotGranted(Forbidden):
+    """This memory belongs to another agent. Ask that agent for a grant with can_write."""
+
+    code = "agent_mismatch"

@@ -1,0 +1,162 @@
+"""Stores outside of the hub: each change is a signed POST of the object's current state.
+
+The receiver answers 2xx when it has taken the state over. It may get the same change twice (same
+``Idempotency-Key``), and after a time-out two at once: it keeps the higher ``version``. ``state`` null means deleted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import http.client
+import json
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from urllib.parse import SplitResult, urlsplit
+from uuid import UUID
+
+from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
+
+from memoryhub import __version__
+from memoryhub.config import HttpStore as HttpStoreSettings
+from memoryhub.sync import states
+from memoryhub.sync.models import Delivery
+from memoryhub.sync.stores import NotReady, Problem, topic_of
+
+#: After so many missing answers in a row the rest of the batch waits: the server is ill, not the deliveries.
+MOST_SILENCES = 3
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+READ_BYTES = 64 * 1024
+SHOWN_CHARACTERS = 200
+
+
+class HttpStore:
+    """Delivers a batch one after the other over one connection."""
+
+    def __init__(self, config: HttpStoreSettings) -> None:
+        self.name = config.name
+        self.url = urlsplit(config.url)
+        self.timeout = config.timeout_seconds
+        self._stopped = False
+        self._rounds_away = 0
+
+    @property
+    def topics(self) -> frozenset[str]:
+        return states.topics()
+
+    def start(self) -> None:
+        self._stopped = False
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def deliver(self, batch: Sequence[Delivery]) -> Mapping[int, Problem]:
+        known = load_states(batch)
+        with closing(open_connection(self.url, self.timeout)) as connection:
+            return self._deliver_over(connection, batch, known)
+
+    def _deliver_over(
+        self, connection: http.client.HTTPConnection, batch: Sequence[Delivery], known: Mapping[UUID, states.State]
+    ) -> Mapping[int, Problem]:
+        # the claim must not run out while the last of the batch is on its way
+        deadline = time.monotonic() + settings.CONFIG.sync.claim_seconds / 2
+        problems: dict[int, Problem] = {}
+        silences = 0
+        for delivery in batch:
+            if self._stopped or silences >= MOST_SILENCES or time.monotonic() > deadline:
+                problems[delivery.pk] = NotReady("Waits for its next turn.", retry_in=FIRST_PAUSE)
+                continue
+            if away := self._reach(connection):
+                # nothing was sent, so it is nobody's failure
+                silences = MOST_SILENCES
+                problems[delivery.pk] = away
+                continue
+            try:
+                problem = self._send(connection, delivery, known.get(delivery.object_id))
+                silences = 0
+            except (OSError, http.client.HTTPException) as error:
+                connection.close()
+                problem = f"No answer from {self.url.netloc}: {type(error).__name__} {error}".strip()
+                silences += 1
+            if problem is not None:
+                problems[delivery.pk] = problem
+        return problems
+
+    def _reach(self, connection: http.client.HTTPConnection) -> NotReady | None:
+        """Connects where needed; how long to leave the server alone when nobody is there."""
+        if connection.sock is not None:
+            return None
+        try:
+            connection.connect()
+        except OSError as error:
+            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**self._rounds_away)
+            self._rounds_away = min(self._rounds_away + 1, 10)
+            return NotReady(f"{self.url.netloc} cannot be reached: {error}", retry_in=pause)
+        self._rounds_away = 0
+        return None
+
+    def _send(
+        self, connection: http.client.HTTPConnection, delivery: Delivery, state: states.State | None
+    ) -> Problem | None:
+        body = json.dumps(document(delivery, state), cls=DjangoJSONEncoder, separators=(",", ":")).encode()
+        path = (self.url.path or "/") + (f"?{self.url.query}" if self.url.query else "")
+        connection.request("POST", path, body, headers(delivery, body))
+        answer = connection.getresponse()
+        return judge(answer, answer.read(READ_BYTES).decode(errors="replace"))
+
+
+def open_connection(url: SplitResult, timeout: float) -> http.client.HTTPConnection:
+    """Not yet connected."""
+    kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+    return kind(url.hostname or "", url.port, timeout=timeout)
+
+
+def load_states(batch: Sequence[Delivery]) -> Mapping[UUID, states.State]:
+    by_topic: defaultdict[str, list[UUID]] = defaultdict(list)
+    for delivery in batch:
+        by_topic[topic_of(delivery.event.event_type)].append(delivery.object_id)
+    return {key: state for topic, ids in by_topic.items() for key, state in states.load(topic, ids).items()}
+
+
+def document(delivery: Delivery, state: states.State | None) -> dict[str, object]:
+    """The state may be newer than the event that announced it; ``version`` is the state's."""
+    event = delivery.event
+    return {
+        "event_type": event.event_type,
+        "object_id": str(event.object_id),
+        "context_key": event.context_key,
+        "version": max(event.version, state.version) if state else event.version,
+        "tenant_id": event.tenant_id,
+        "state": state.document if state else None,
+    }
+
+
+def headers(delivery: Delivery, body: bytes) -> dict[str, str]:
+    found = {
+        "Content-Type": "application/json",
+        "User-Agent": f"MemoryHub/{__version__}",
+        "Idempotency-Key": str(delivery.event.event_id),
+    }
+    secret = settings.CONFIG.access.webhook_secret
+    return found | ({"X-MemoryHub-Signature": signature(secret.get_secret_value(), body)} if secret else {})
+
+
+def signature(secret: str, body: bytes, at: int | None = None) -> str:
+    """``t=<seconds since the epoch>,v1=<hex HMAC-SHA256 of "<t>." and the body>``: old requests cannot be replayed."""
+    stamp = str(int(time.time()) if at is None else at)
+    proof = hmac.new(secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256)
+    return f"t={stamp},v1={proof.hexdigest()}"
+
+
+def judge(answer: http.client.HTTPResponse, text: str) -> Problem | None:
+    """2xx is success; 429 and 503 ask for patience; anything else is a failure of this delivery."""
+    if 200 <= answer.status < 300:
+        return None
+    said = f"It answered {answer.status} {answer.reason}: {text[:SHOWN_CHARACTERS]}".strip()
+    if answer.status in (429, 503):
+        wait = answer.headers.get("Retry-After", "")
+        return NotReady(said, retry_in=min(LONGEST_PAUSE, float(wait)) if wait.isdigit() else FIRST_PAUSE)
+    return said

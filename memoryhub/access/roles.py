@@ -15,7 +15,7 @@ from psycopg import sql
 # Partitions are left out: row-level security of the parent holds only for access through the parent.
 GRANTS = """
 DO $$
-DECLARE t regclass;
+DECLARE t regclass; f regprocedure;
 BEGIN
   FOR t IN SELECT c.oid::regclass FROM pg_class c
            WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition
@@ -28,6 +28,13 @@ BEGIN
   LOOP
     EXECUTE format('DROP POLICY IF EXISTS system_all ON %s', t);
     EXECUTE format('CREATE POLICY system_all ON %s TO {system} USING (true) WITH CHECK (true)', t);
+  END LOOP;
+  -- a function that runs with the owner's rights is nobody else's to call; a restored backup brings no rights along
+  FOR f IN SELECT p.oid::regprocedure FROM pg_proc p
+           WHERE p.pronamespace = 'public'::regnamespace
+             AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
+  LOOP
+    EXECUTE format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', f);
   END LOOP;
 END $$;
 GRANT USAGE ON SCHEMA public TO {app}, {system};

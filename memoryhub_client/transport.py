@@ -1,0 +1,111 @@
+"""One HTTP call to the hub: JSON in, JSON out, a connection kept per thread."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import os
+import threading
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+from uuid import uuid4
+
+from memoryhub_client.errors import HubError
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+USER_AGENT = "memoryhub-client"
+#: A kept connection may have been closed by the server meanwhile; only then is a call sent again.
+STALE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError)
+
+
+class Transport:
+    """Speaks to one hub with one key; safe to share between threads and tasks.
+
+    ``timeout`` is in seconds, for connecting and for each wait on the answer.
+    """
+
+    def __init__(
+        self, url: str | None = None, api_key: str | None = None, *, agent_id: str | None = None, timeout: float = 30
+    ) -> None:
+        self.url = urlsplit(url or os.environ.get("MEMORYHUB_URL") or DEFAULT_URL)
+        self.api_key = api_key or os.environ.get("MEMORYHUB_API_KEY") or ""
+        self.agent_id = agent_id
+        self.timeout = timeout
+        self._local = threading.local()
+
+    async def call(self, method: str, path: str, body: Any = None, **query: Any) -> dict[str, Any]:
+        """The parsed answer. Raises HubError for a refusal, OSError when the hub cannot be reached."""
+        return await asyncio.to_thread(self.call_now, method, path, body, **query)
+
+    def call_now(self, method: str, path: str, body: Any = None, **query: Any) -> dict[str, Any]:
+        target = f"{self.url.path.rstrip('/')}{path}"
+        given = {name: value for name, value in query.items() if value is not None}
+        if given:
+            target += "?" + urlencode(given)
+        status, raw = self._send(
+            method, target, None if body is None else json.dumps(body).encode(), self._headers(method)
+        )
+        answer = parse(raw)
+        if status >= 400:
+            raise HubError(status, answer)
+        return answer
+
+    def _send(self, method: str, target: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
+        kept = getattr(self._local, "connection", None)
+        try:
+            return self._exchange(kept or self._connect(), method, target, body, headers)
+        except STALE:
+            if kept is None:
+                raise
+            return self._exchange(self._connect(), method, target, body, headers)
+
+    def _connect(self) -> http.client.HTTPConnection:
+        kind = http.client.HTTPSConnection if self.url.scheme == "https" else http.client.HTTPConnection
+        connection = kind(self.url.hostname or "", self.url.port, timeout=self.timeout)
+        self._local.connection = connection
+        return connection
+
+    def _exchange(
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        target: str,
+        body: bytes | None,
+        headers: dict[str, str],
+    ) -> tuple[int, bytes]:
+        try:
+            connection.request(method, target, body, headers)
+            response = connection.getresponse()
+            return response.status, response.read()
+        except (OSError, http.client.HTTPException):
+            self._local.connection = None
+            connection.close()
+            raise
+
+    def _headers(self, method: str) -> dict[str, str]:
+        headers = {
+            "Authorization": f"Bearer {self.api_key}",
+            "User-Agent": USER_AGENT,
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+        }
+        if method == "POST":
+            # the hub may have carried out a call whose answer was lost: sent again, it is done once
+            headers["Idempotency-Key"] = uuid4().hex
+        if self.agent_id:
+            headers["X-Agent-Id"] = self.agent_id
+        return headers
+
+
+def parse(raw: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(raw) if raw else {}
+    except ValueError:
+        answer = {"detail": raw[:500].decode("utf-8", "replace")}
+    return answer if isinstance(answer, dict) else {"detail": answer}
+
+
+def segment(text: str) -> str:
+    """``text`` as one segment of a path."""
+    return quote(text, safe="")

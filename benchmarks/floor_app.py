@@ -29,7 +29,7 @@ from rest_framework.views import APIView  # noqa: E402
 
 class Echo(APIView):
     def post(self, request: Request) -> Response:
-        return Response({"success": True, **request.data})
+        return Response({"success": True, "echo": request.data})
 
 
 urlpatterns = [path("floor", Echo.as_view())]

@@ -188,7 +188,8 @@ def check(hub: Hub, journal: Journal, report: Report) -> None:
 
 
 def check_entries(database: psycopg.Connection, journal: Journal, report: Report) -> None:
-    stored = dict(database.execute("SELECT key, sync_version FROM memory_context_registry WHERE key LIKE 'drill-%'"))
+    rows = database.execute("SELECT key, sync_version FROM memory_context_registry WHERE key LIKE 'drill-%'").fetchall()
+    stored: dict[str, int] = dict(rows)
     for line in journal.lines:
         if line["kind"] == "entry":
             report.lost += line["key"] not in stored

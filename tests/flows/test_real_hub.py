@@ -1,0 +1,52 @@
+"""Journeys on a running hub: the README's tour, and processes killed under load."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+from benchmarks.hub import ROOT, Hub
+from benchmarks.kill_drill import drill
+
+TOUR = re.compile(r"## Five minutes\n(.*?)\n## ", re.DOTALL)
+BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+
+
+def readme_tour() -> str:
+    """The commands of the README's tour, in order."""
+    section = TOUR.search((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert section
+    return "\n".join(BLOCK.findall(section[1]))
+
+
+def test_the_commands_of_the_readme_work_as_pasted(real_hub: Hub) -> None:
+    script = readme_tour().replace("http://127.0.0.1:8000", real_hub.url)
+    done = subprocess.run(
+        ["bash", "-euxo", "pipefail", "-c", script],
+        cwd=ROOT,
+        env=real_hub.environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert '"key":"ui_theme"' in done.stdout.replace(" ", "")
+    assert "Ask for the new address." in done.stdout
+
+
+def test_nothing_acknowledged_is_lost_or_doubled_when_processes_are_killed(real_hub: Hub) -> None:
+    report = drill(real_hub, kills=4, writes=200)
+    assert report.clean, report
+    assert report.acknowledged >= 1000
+    assert sum(report.kills.values()) == 4
+
+
+def test_the_readme_names_only_commands_that_exist() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in set(re.findall(r"\bmake ([a-z-]+)", text)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    commands = {path.stem for path in Path(ROOT).glob("**/management/commands/*.py") if ".venv" not in path.parts}
+    assert set(re.findall(r"manage\.py ([a-z_]+)", text)) <= commands

@@ -104,7 +104,7 @@ def database_settings(url: str) -> dict[str, Any]:
     """Django's DATABASES entry for a PostgreSQL URL."""
     parts = {key: str(value) for key, value in conninfo_to_dict(url).items() if value is not None}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "memoryhub.access.postgresql",
         "NAME": parts.pop("dbname", ""),
         "USER": parts.pop("user", ""),
         "PASSWORD": parts.pop("password", ""),

@@ -6,3 +6,9 @@ class SessionsConfig(AppConfig):
     label = "sessions_app"
     verbose_name = "Sessions"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from memoryhub.sync import stores
+        from sessions_app.stores import ConversationStore
+
+        stores.register(ConversationStore())

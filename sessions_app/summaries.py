@@ -1,11 +1,17 @@
-"""A conversation in one line: the same counts for the same messages, always."""
+"""What a conversation is about: the same summary for the same messages, always."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sessions_app.extraction import key_sentences
+from sessions_app.models import Message, Session
+
 ALWAYS_NAMED = ("user", "assistant")
 NAMED_IF_PRESENT = ("system", "tool")
+#: The last messages that highlights are taken from: bounded, so that no request waits for them.
+READ = 60
+SPOKEN = (Message.Role.USER, Message.Role.ASSISTANT)
 
 
 def counts(role_counts: Mapping[str, int]) -> str:
@@ -13,3 +19,15 @@ def counts(role_counts: Mapping[str, int]) -> str:
     named = [*ALWAYS_NAMED, *(role for role in NAMED_IF_PRESENT if role_counts.get(role))]
     parts = ", ".join(f"{role_counts.get(role, 0)} from {role}" for role in named)
     return f"{sum(role_counts.values())} messages ({parts})"
+
+
+def highlights(session: Session, count: int = 3) -> list[str]:
+    """The most telling sentences among the last messages, in the order said, as ``speaker: sentence``."""
+    rows = Message.objects.filter(session=session, role__in=SPOKEN).order_by("-sequence")
+    turns = [(name or role, text) for name, role, text in rows.values_list("name", "role", "content")[:READ]]
+    return key_sentences(turns[::-1], count)
+
+
+def full(session: Session) -> str:
+    """The counts, and the highlights on lines of their own: what stays when a session ends."""
+    return "\n".join([counts(session.role_counts), *highlights(session, 5)])

@@ -7,8 +7,11 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
+from memoryhub.access.api.pagination import PageQuery
 from memoryhub.access.api.serializers import Input
-from sessions_app.models import Message
+from memoryhub.access.services.agents import AGENT_ID
+from memoryhub.registry.models.entries import Priority
+from sessions_app.models import ContextSnapshot, Message, Session, Task
 
 #: One path segment that no other address of this area uses.
 SESSION_ID = r"^(?!(?:context|resume|\.{1,2})\Z)[^\s/\x00-\x1f\x7f](?:[^/\x00-\x1f\x7f]*[^\s/\x00-\x1f\x7f])?\Z"
@@ -84,3 +87,113 @@ class MessagesInput(SessionInput):
 class MessagesQuery(CallerInput):
     after = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1, default=0)
     limit = serializers.IntegerField(required=False, min_value=1, max_value=settings.CONFIG.limits.page, default=50)
+
+
+def object_field(**kwargs: Any) -> JSONObject:
+    return JSONObject(required=False, **kwargs)
+
+
+class TaskFieldsInput(Input):
+    task_id = name_field(required=False, help_text="Updates the task of that name, or makes it; made up if left out.")
+    description = serializers.CharField(required=False, max_length=10_000, help_text="Needed for a new task.")
+    status = serializers.ChoiceField(choices=Task.Status.choices, required=False)
+    priority = serializers.ChoiceField(choices=Priority.choices, required=False)
+    assigned_agent = name_field(required=False, allow_null=True)
+    result = serializers.JSONField(required=False, allow_null=True)
+    metadata = object_field()
+
+
+class TaskInput(TaskFieldsInput, SessionInput):
+    pass
+
+
+class FactInput(SessionInput):
+    """One fact as key and value, or several as ``facts``; null forgets one."""
+
+    key = name_field(required=False)
+    value = serializers.JSONField(required=False, allow_null=True)
+    facts = object_field()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("key" in attrs) != ("value" in attrs):
+            raise serializers.ValidationError({"key": ["Send key and value together."]})
+        named = {attrs["key"]: attrs["value"]} if "key" in attrs else {}
+        attrs["facts"] = {**attrs.get("facts", {}), **named}
+        if not attrs["facts"]:
+            raise serializers.ValidationError({"key": ["Send key and value, or facts."]})
+        return attrs
+
+
+class WorkingMemoryInput(SessionInput):
+    values = JSONObject(help_text="Merged into the working memory; null forgets a key.")
+    replace = serializers.BooleanField(default=False, help_text="Forget what is not named.")
+
+
+class HandoffInput(SessionInput):
+    to_agent = serializers.RegexField(rf"^{AGENT_ID.pattern}\Z", help_text="The agent that takes over.")
+    handoff_reason = serializers.CharField(max_length=10_000)
+    critical_info = object_field(help_text="Facts that must not be lost; they join the session's critical facts.")
+    continuation_instructions = serializers.CharField(required=False, allow_blank=True, max_length=100_000, default="")
+
+
+class RejectInput(CallerInput):
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=10_000, default="")
+
+
+class EndInput(SessionInput):
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=10_000, default="completed")
+
+
+class SnapshotFields(Input):
+    context_type = serializers.ChoiceField(choices=ContextSnapshot.ContextType.choices, default="task")
+    tags = serializers.ListField(child=name_field(), required=False, max_length=100)
+    importance = serializers.IntegerField(min_value=1, max_value=10, default=5)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True, help_text="After 30 days if left out.")
+
+
+class SnapshotInput(SnapshotFields, SessionInput):
+    context_data = serializers.JSONField(help_text="The context to keep: any JSON.")
+
+
+class DecisionFields(Input):
+    title = serializers.CharField(max_length=1_000)
+    decision = serializers.CharField(max_length=100_000)
+    rationale = serializers.CharField(required=False, allow_blank=True, max_length=100_000)
+    alternatives = serializers.ListField(child=serializers.JSONField(), required=False, max_length=100)
+    metadata = object_field()
+
+
+class DecisionInput(DecisionFields, SessionInput):
+    pass
+
+
+class SaveInput(SnapshotFields, SessionInput):
+    context_data = serializers.JSONField(
+        required=False, allow_null=True, help_text="The context to keep; the session's own state if left out."
+    )
+    todos = serializers.ListField(child=TaskFieldsInput(), required=False, max_length=settings.CONFIG.limits.batch)
+    decisions = serializers.ListField(child=DecisionFields(), required=False, max_length=100)
+
+
+class CallerPage(PageQuery):
+    tenant_id = name_field(required=False)
+    user_id = name_field(required=False, help_text="The user whom the request speaks about.")
+
+
+class SessionsQuery(CallerPage):
+    status = serializers.ChoiceField(choices=Session.Status.choices, required=False)
+    agent = name_field(required=False, help_text="Sessions whose current agent this is.")
+
+
+class OfSessionPage(CallerPage):
+    session_id = SessionIdField(required=False)
+
+
+class SnapshotsQuery(OfSessionPage):
+    context_type = serializers.ChoiceField(choices=ContextSnapshot.ContextType.choices, required=False)
+    tag = name_field(required=False)
+    min_importance = serializers.IntegerField(min_value=1, max_value=10, required=False)
+
+
+class BriefingQuery(CallerInput):
+    session_id = SessionIdField(required=False, help_text="The session to go on with; the last one if left out.")

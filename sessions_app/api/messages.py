@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from memoryhub.access.api.views import HubView
-from sessions_app import selectors
+from sessions_app.api import examples
+from sessions_app.api.describing import describe
 from sessions_app.api.inputs import MessageInput, MessagesInput, MessagesQuery
 from sessions_app.api.outputs import AddedManyOutput, AddedOutput, MessagesOutput
 from sessions_app.models import Message
+from sessions_app.selectors import context, lists
 from sessions_app.services import messages
 from sessions_app.services.messages import NewMessage
 
@@ -31,7 +32,14 @@ def as_new(data: dict[str, Any]) -> NewMessage:
 class MessageView(HubView):
     permissions = {"POST": "write"}
 
-    @extend_schema(operation_id="session_message", request=MessageInput, responses=AddedOutput, tags=["session"])
+    @describe(
+        "session_message",
+        takes=MessageInput,
+        answer=AddedOutput,
+        errors=(404, 409, 422),
+        sent=examples.MESSAGE,
+        answered=examples.ADDED,
+    )
     def post(self, request: Request) -> Response:
         """Add one message to a session."""
         data = self.read(MessageInput, request)
@@ -46,7 +54,9 @@ class MessageView(HubView):
 class MessagesView(HubView):
     permissions = {"POST": "write"}
 
-    @extend_schema(operation_id="session_messages", request=MessagesInput, responses=AddedManyOutput, tags=["session"])
+    @describe(
+        "session_messages", takes=MessagesInput, answer=AddedManyOutput, errors=(404, 409, 422), sent=examples.MESSAGES
+    )
     def post(self, request: Request) -> Response:
         """Add up to 500 messages to a session, all or none."""
         data = self.read(MessagesInput, request)
@@ -65,13 +75,11 @@ class MessagesView(HubView):
 
 
 class MessageListView(HubView):
-    @extend_schema(
-        operation_id="session_message_list", parameters=[MessagesQuery], responses=MessagesOutput, tags=["session"]
-    )
+    @describe("session_message_list", query=MessagesQuery, answer=MessagesOutput, errors=(404,))
     def get(self, request: Request, session_id: str) -> Response:
         """The messages of a session in order, after a number."""
         data = self.read(MessagesQuery, request, query=True)
-        session, found = selectors.messages_after(
+        session, found = lists.messages_after(
             session_id=session_id,
             after=data["after"],
             limit=data["limit"],
@@ -82,7 +90,7 @@ class MessageListView(HubView):
                 "success": True,
                 "session_id": session.session_id,
                 "message_count": session.message_count,
-                "results": [selectors.as_message(message) for message in found],
+                "results": [context.as_message(message) for message in found],
                 "next": next_page(request, found, session.message_count),
             }
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from memoryhub.access.api.serializers import Output
-from sessions_app.models import Message, Session, Task
+from sessions_app.models import ContextSnapshot, Decision, Handoff, Message, Session, Task
 
 
 class SessionOutput(Output):
@@ -77,6 +77,7 @@ class ConversationPart(serializers.Serializer[Session]):
     message_count = serializers.IntegerField()
     recent_messages = MessageOutput(many=True)
     summary = serializers.CharField()
+    highlights = serializers.ListField(child=serializers.CharField())
 
 
 class AgentsPart(serializers.Serializer[Session]):
@@ -120,3 +121,134 @@ class FullContext(serializers.Serializer[Session]):
 
 class ContextOutput(Output):
     context = FullContext()  # type: ignore[assignment]
+
+
+class TaskOutput(Output):
+    session_id = serializers.CharField()
+    created = serializers.BooleanField(help_text="False where a task of that task_id was updated.")
+    task = TaskFields()
+
+
+class FactsOutput(Output):
+    session_id = serializers.CharField()
+    critical_facts = serializers.DictField()
+
+
+class WorkingMemoryOutput(Output):
+    session_id = serializers.CharField()
+    working_memory = serializers.DictField()
+
+
+class PendingTask(serializers.Serializer[Task]):
+    id = serializers.CharField()
+    description = serializers.CharField()
+
+
+class HandoffSnapshot(serializers.Serializer[Handoff]):
+    conversation_summary = serializers.CharField()
+    critical_facts = serializers.DictField()
+    pending_tasks = PendingTask(many=True)
+
+
+class HandoffFields(serializers.Serializer[Handoff]):
+    handoff_id = serializers.UUIDField()
+    session_id = serializers.CharField()
+    from_agent = serializers.CharField(allow_null=True)
+    to_agent = serializers.CharField()
+    status = serializers.ChoiceField(choices=Handoff.Status.choices)
+    handoff_reason = serializers.CharField()
+    timestamp = serializers.DateTimeField()
+    times_out_at = serializers.DateTimeField()
+    answered_at = serializers.DateTimeField(allow_null=True)
+    answer_reason = serializers.CharField()
+    checksum = serializers.CharField(help_text="SHA-256 of the package's canonical JSON.")
+
+
+class HandoffOutput(HandoffFields):
+    success = serializers.BooleanField(default=True)
+    context_snapshot = HandoffSnapshot()
+
+
+class HandoffContextOutput(HandoffFields):
+    """What the receiver needs: the package as it was given, and how to check it."""
+
+    success = serializers.BooleanField(default=True)
+    critical_info = serializers.DictField()
+    continuation_instructions = serializers.CharField()
+    package = serializers.DictField()
+
+
+class EndedOutput(SessionOutput):
+    ended_at = serializers.DateTimeField()
+    end_reason = serializers.CharField()
+    duration_seconds = serializers.IntegerField()
+    message_count = serializers.IntegerField()
+    summary = serializers.CharField()
+
+
+class SnapshotFieldsOutput(serializers.Serializer[ContextSnapshot]):
+    id = serializers.UUIDField()
+    session_id = serializers.CharField()
+    user_id = serializers.CharField(allow_null=True)
+    timestamp = serializers.DateTimeField()
+    context_type = serializers.ChoiceField(choices=ContextSnapshot.ContextType.choices)
+    context_data = serializers.JSONField()
+    tags = serializers.ListField(child=serializers.CharField())
+    importance = serializers.IntegerField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    author = serializers.CharField()
+
+
+class SnapshotOutput(Output):
+    snapshot = SnapshotFieldsOutput()
+
+
+class DecisionFieldsOutput(serializers.Serializer[Decision]):
+    id = serializers.UUIDField()
+    session_id = serializers.CharField(allow_null=True)
+    user_id = serializers.CharField(allow_null=True)
+    title = serializers.CharField()
+    decision = serializers.CharField()
+    rationale = serializers.CharField()
+    alternatives = serializers.ListField(child=serializers.JSONField())
+    metadata = serializers.DictField()
+    author = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class DecisionOutput(Output):
+    decision = DecisionFieldsOutput()
+
+
+class SavedOutput(Output):
+    session_id = serializers.CharField()
+    snapshot = SnapshotFieldsOutput()
+    decisions = DecisionFieldsOutput(many=True)
+    tasks_updated = serializers.IntegerField()
+    tasks_archived = serializers.IntegerField()
+
+
+class SessionRow(serializers.Serializer[Session]):
+    session_id = serializers.CharField()
+    status = serializers.ChoiceField(choices=Session.Status.choices)
+    start_time = serializers.DateTimeField()
+    last_activity = serializers.DateTimeField()
+    tenant_id = serializers.CharField()
+    user_id = serializers.CharField(allow_null=True)
+    version = serializers.IntegerField()
+    message_count = serializers.IntegerField()
+    current_agent = serializers.CharField(allow_null=True)
+    summary = serializers.CharField(help_text="Written when the session ends.")
+
+
+class BriefingOutput(Output):
+    """Where was I: what an agent reads before it goes on."""
+
+    session_id = serializers.CharField(allow_null=True)
+    context = serializers.DictField(allow_null=True)  # type: ignore[assignment]
+    todos = serializers.ListField(child=serializers.DictField())
+    status = serializers.DictField()
+    errors = serializers.ListField(child=serializers.DictField())  # type: ignore[assignment]
+    decisions = DecisionFieldsOutput(many=True)
+    pending_handoffs = HandoffFields(many=True)
+    active_procedures = serializers.ListField(child=serializers.DictField())

@@ -4,37 +4,52 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from memoryhub.access.api.pagination import page
+from memoryhub.access.api.schema import page_of
 from memoryhub.access.api.views import HubView
-from sessions_app import selectors
-from sessions_app.api.inputs import CallerInput, StartInput
-from sessions_app.api.outputs import ContextOutput, ResumedOutput, StartedOutput
+from sessions_app.api import examples, rendering
+from sessions_app.api.describing import describe
+from sessions_app.api.inputs import (
+    BriefingQuery,
+    CallerInput,
+    EndInput,
+    SessionInput,
+    SessionsQuery,
+    StartInput,
+)
+from sessions_app.api.outputs import (
+    BriefingOutput,
+    ContextOutput,
+    EndedOutput,
+    ResumedOutput,
+    SessionRow,
+    StartedOutput,
+)
 from sessions_app.models import Session
-from sessions_app.services import sessions
-
-
-def as_answer(session: Session) -> dict[str, Any]:
-    return {
-        "success": True,
-        "session_id": session.session_id,
-        "status": session.status,
-        "start_time": session.start_time,
-        "last_activity": session.last_activity,
-        "tenant_id": session.tenant_id,
-        "user_id": session.user_id,
-        "version": session.version,
-    }
+from sessions_app.selectors import briefing, context, lists
+from sessions_app.services import endings, sessions
 
 
 class StartView(HubView):
     permissions = {"POST": "write"}
 
-    @extend_schema(operation_id="session_start", request=StartInput, responses=StartedOutput, tags=["session"])
+    @describe(
+        "session_start",
+        takes=StartInput,
+        answer=StartedOutput,
+        errors=(404, 409, 422),
+        sent=examples.START,
+        answered=examples.STARTED,
+    )
     def post(self, request: Request) -> Response:
-        """Start a session, or resume the open one of that name."""
+        """Start a session, or resume the open one of that name.
+
+        A session_id that belongs to another user, or to no user where one is named, is refused with 409:
+        nobody takes over a foreign conversation. A session that is no longer open is refused, too: resume it.
+        """
         data = self.read(StartInput, request)
         started = sessions.start(
             session_id=data.get("session_id"),
@@ -42,29 +57,105 @@ class StartView(HubView):
             metadata=data.get("metadata"),
             principal=self.principal(request, data),
         )
-        return Response(as_answer(started.session) | {"resumed": started.resumed})
+        return Response({"success": True, **rendering.session(started.session), "resumed": started.resumed})
 
 
 class ResumeView(HubView):
     permissions = {"POST": "write"}
 
-    @extend_schema(operation_id="session_resume", request=CallerInput, responses=ResumedOutput, tags=["session"])
+    @describe(
+        "session_resume", takes=CallerInput, answer=ResumedOutput, errors=(404, 409, 422), answered=examples.RESUMED
+    )
     def post(self, request: Request, session_id: str) -> Response:
         """Resume a session from whatever state it is in, the archive too."""
         data = self.read(CallerInput, request)
         resumed = sessions.resume(session_id=session_id, principal=self.principal(request, data))
         counts = {
-            "message_count": resumed.message_count,
-            "task_count": resumed.tasks.count(),
-            "active_agents": resumed.active_agents,
+            "message_count": resumed.session.message_count,
+            "task_count": resumed.task_count,
+            "active_agents": resumed.session.active_agents,
         }
-        return Response(as_answer(resumed) | counts)
+        return Response({"success": True, **rendering.session(resumed.session), **counts})
 
 
 class ContextView(HubView):
-    @extend_schema(operation_id="session_context", parameters=[CallerInput], responses=ContextOutput, tags=["session"])
+    @describe("session_context", query=CallerInput, answer=ContextOutput, errors=(404,), answered=examples.CONTEXT)
     def get(self, request: Request, session_id: str) -> Response:
         """Everything that an agent needs to go on with a session."""
         data = self.read(CallerInput, request, query=True)
-        context = selectors.full_context(session_id=session_id, principal=self.principal(request, data))
-        return Response({"success": True, "context": context})
+        full = context.full_context(session_id=session_id, principal=self.principal(request, data))
+        return Response({"success": True, "context": full})
+
+
+def ended(session: Session) -> dict[str, Any]:
+    return {
+        "success": True,
+        **rendering.session(session),
+        "ended_at": session.ended_at,
+        "end_reason": session.end_reason,
+        "duration_seconds": context.duration(session),
+        "message_count": session.message_count,
+        "summary": session.summary,
+    }
+
+
+class EndView(HubView):
+    permissions = {"POST": "write"}
+
+    @describe("session_end", takes=EndInput, answer=EndedOutput, errors=(404, 409, 422), sent=examples.END)
+    def post(self, request: Request) -> Response:
+        """End a session: no more messages; the transcript and a summary stay. Ending it again changes nothing."""
+        data = self.read(EndInput, request)
+        principal = self.principal(request, data)
+        return Response(ended(endings.end(session_id=data["session_id"], reason=data["reason"], principal=principal)))
+
+
+class ArchiveView(HubView):
+    permissions = {"POST": "write"}
+
+    @describe("session_archive", takes=SessionInput, answer=EndedOutput, errors=(404, 422))
+    def post(self, request: Request) -> Response:
+        """Put a session into the archive: searches leave it out unless asked for archived messages.
+
+        Resuming it brings it back.
+        """
+        data = self.read(SessionInput, request)
+        return Response(ended(endings.archive(session_id=data["session_id"], principal=self.principal(request, data))))
+
+
+class SessionsView(HubView):
+    @describe("sessions", query=SessionsQuery, answer=page_of(SessionRow))
+    def get(self, request: Request) -> Response:
+        """Sessions, the last started first: those of the named user, and those of the tenant as a whole."""
+        data = self.read(SessionsQuery, request, query=True)
+        principal = self.principal(request, data)
+        rows = lists.sessions(principal=principal, status=data.get("status"), agent=data.get("agent"))
+        return page(
+            request,
+            rows,
+            principal=principal,
+            query=data,
+            order=("-start_time", "-id"),
+            render=lambda found: [rendering.session_row(session) for session in found],
+        )
+
+
+class BriefingView(HubView):
+    @describe("session_briefing", query=BriefingQuery, answer=BriefingOutput, errors=(404,), answered=examples.BRIEFING)
+    def get(self, request: Request) -> Response:
+        """Where was I: last context, open tasks, system status, recent errors, decisions, hand-offs that wait."""
+        data = self.read(BriefingQuery, request, query=True)
+        found = briefing.briefing(session_id=data.get("session_id"), principal=self.principal(request, data))
+        return Response(
+            {
+                "success": True,
+                "session_id": found.session_id,
+                "context": found.context,
+                "todos": found.todos,
+                "status": found.status,
+                "errors": [rendering.snapshot(error) for error in found.errors],
+                "decisions": [rendering.decision(decision) for decision in found.decisions],
+                "pending_handoffs": [rendering.handoff(handoff) for handoff in found.handoffs],
+                "active_procedures": [],
+            }
+        )

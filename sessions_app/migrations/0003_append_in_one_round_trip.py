@@ -49,9 +49,10 @@ BEGIN
 
   INSERT INTO memory_sync_events
     (event_id, tenant_id, event_type, context_key, object_id, version, source_system, target_systems, priority,
-     payload, timestamp)
+     payload, timestamp, processed, processed_at)
   VALUES (p_event, p_tenant, 'messages.added', p_session, s.id, s.message_count, 'sessions', p_targets, 'medium',
-          jsonb_build_object('session_id', p_session, 'first', s.message_count - n + 1, 'last', s.message_count), at_now);
+          jsonb_build_object('session_id', p_session, 'first', s.message_count - n + 1, 'last', s.message_count), at_now,
+          p_targets = '{}', CASE WHEN p_targets = '{}' THEN at_now END);
 
   INSERT INTO memory_audit_trail
     (id, tenant_id, at, action, outcome, actor, actor_kind, agent_id, user_id, key_id, request_id, object_type,

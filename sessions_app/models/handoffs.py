@@ -26,6 +26,9 @@ class Handoff(models.Model):
     from_agent = models.TextField(null=True)
     to_agent = models.TextField()
     previous_agent = models.TextField(null=True, help_text="The session's previous agent, put back when it turns back.")
+    receiver_joined = models.BooleanField(
+        default=True, db_default=True, help_text="The receiver was none of the session's agents before."
+    )
     handoff_reason = models.TextField()
     critical_info = models.JSONField(default=dict)
     continuation_instructions = models.TextField(default="")

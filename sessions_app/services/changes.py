@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models.functions import Now
+from django.utils import timezone
 
 from memoryhub.access.principals import Principal
 from memoryhub.access.services import audit
-from memoryhub.sync import stores
-from memoryhub.sync.models import SyncEvent
+from memoryhub.sync.services import outbox
+from memoryhub.sync.services.outbox import Change
 from sessions_app.models import Session
 
-TOPIC = "messages"
+TOPIC, SOURCE = "messages", "sessions"
 
 
 def save(session: Session, *fields: str, action: str, principal: Principal, reason: str = "", **new: Any) -> None:
-    """Writes ``fields`` of a locked session as its next version. ``new`` enters the audit line: no values."""
+    """Writes ``fields`` of a locked session as its next version. ``new`` enters the audit line: no values.
+
+    Whatever an agent does counts as activity; what jobs do does not.
+    """
     session.version += 1
-    session.last_activity = Now()
-    session.save(update_fields=[*fields, "version", "last_activity"])
-    session.refresh_from_db(fields=["last_activity"])
+    written = {*fields, "version"}
+    if principal.kind != "system":
+        session.last_activity = timezone.now()
+        written.add("last_activity")
+    session.save(update_fields=written)
     record(session, action=action, principal=principal, reason=reason, **new)
 
 
@@ -36,28 +41,16 @@ def record(session: Session, *, action: str, principal: Principal, reason: str =
     )
 
 
-def note_agent(session: Session, principal: Principal) -> list[str]:
-    """The acting agent becomes one of the session's active ones, and its current one where there is none."""
-    agent = principal.agent_id
-    if agent is None:
-        return []
-    if agent not in session.active_agents:
-        session.active_agents = [*session.active_agents, agent]
-    session.current_agent = session.current_agent or agent
-    return ["active_agents", "current_agent"]
-
-
-def reproject(session: Session, *, event_type: str) -> None:
+def reproject(session: Session, *, what: str, principal: Principal) -> None:
     """The index rows of all messages will be compared with the session by the conversation store."""
     session.projection_due = True
     session.save(update_fields=["projection_due"])
-    SyncEvent.objects.create(
-        tenant_id=session.tenant_id,
-        event_type=event_type,
-        context_key=session.session_id,
+    change = Change(
+        event_type=f"{TOPIC}.{what}",
         object_id=session.pk,
+        context_key=session.session_id,
         version=session.message_count,
-        source_system="sessions",
-        target_systems=stores.targets(TOPIC),
+        source=SOURCE,
         payload={"session_id": session.session_id},
     )
+    outbox.emit([change], principal=principal)

@@ -21,7 +21,8 @@ def tenant_of(principal: Principal) -> str:
 
 def visible(session_id: str, principal: Principal) -> QuerySet[Session]:
     caller = principal.naming(session_id=session_id)
-    return Session.objects.visible_to(caller).filter(tenant_id=tenant_of(caller), session_id=session_id)
+    rows: QuerySet[Session] = Session.objects.visible_to(caller)
+    return rows.filter(tenant_id=tenant_of(caller), session_id=session_id)
 
 
 def find(session_id: str, *, principal: Principal) -> Session:

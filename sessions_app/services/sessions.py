@@ -11,7 +11,7 @@ from memoryhub.access.principals import Principal
 from memoryhub.access.walls import verb
 from sessions_app.exceptions import SessionIdTaken
 from sessions_app.models import Session
-from sessions_app.services import changes, finding
+from sessions_app.services import acting, changes, finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +72,26 @@ def enter(session: Session, principal: Principal, given: dict[str, Any]) -> Sess
     finding.require_open(session)
     session.context_snapshot = session.context_snapshot | given["context_snapshot"]
     session.metadata = session.metadata | given["metadata"]
-    fields = ["context_snapshot", "metadata", *changes.note_agent(session, principal)]
+    fields = ["context_snapshot", "metadata", *acting.enter(session, principal)]
     changes.save(session, *fields, action="resumed", principal=principal)
     return session
 
 
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    session: Session
+    task_count: int
+
+
 @verb
-def resume(*, session_id: str, principal: Principal) -> Session:
+def resume(*, session_id: str, principal: Principal) -> Resumed:
     """Opens the session again from whatever state it is in, the archive too. Raises SessionNotFound."""
     session = finding.locked(session_id, principal=principal)
     archived = session.status == Session.Status.ARCHIVED
     before, session.status = session.status, Session.Status.ACTIVE
     session.ended_at, session.end_reason = None, ""
-    fields = ["status", "ended_at", "end_reason", *changes.note_agent(session, principal)]
+    fields = ["status", "ended_at", "end_reason", *acting.enter(session, principal)]
     changes.save(session, *fields, action="resumed", principal=principal, was=before)
     if archived:
-        changes.reproject(session, event_type="session.resumed")
-    return session
+        changes.reproject(session, what="restored", principal=principal)
+    return Resumed(session, session.tasks.count())

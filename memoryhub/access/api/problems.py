@@ -151,6 +151,8 @@ def flatten(detail: Any, path: str) -> list[dict[str, str]]:
 
 
 def join(path: str, key: Any) -> str:
+    if isinstance(key, int):  # an item of a list
+        return f"{path}[{key}]"
     name = "" if key == "non_field_errors" else str(key)
     return f"{path}.{name}" if path and name else path or name
 

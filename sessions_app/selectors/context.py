@@ -1,4 +1,4 @@
-"""Reads that span the models of a session."""
+"""A session in full: conversation, agents, tasks and what it holds in mind."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from sessions_app.services import finding
 RECENT_MESSAGES = 20
 MOST_TASKS = 200
 OPEN = (Task.Status.PENDING, Task.Status.IN_PROGRESS, Task.Status.BLOCKED)
+IS_OPEN = Q(status__in=OPEN, archived_at=None)
 
 
 @verb
@@ -53,6 +54,7 @@ def conversation(session: Session) -> dict[str, Any]:
         "message_count": session.message_count,
         "recent_messages": [as_message(message) for message in recent_messages(session)],
         "summary": summaries.counts(session.role_counts),
+        "highlights": summaries.highlights(session),
     }
 
 
@@ -85,7 +87,7 @@ def agents(session: Session) -> dict[str, Any]:
 
 
 def open_tasks(session: Session) -> QuerySet[Task]:
-    return Task.objects.filter(session=session, status__in=OPEN, archived_at=None)
+    return Task.objects.filter(IS_OPEN, session=session)
 
 
 def tasks(session: Session) -> dict[str, Any]:
@@ -129,11 +131,3 @@ def memory(session: Session) -> dict[str, Any]:
         "working_memory": session.working_memory,
         "long_term_refs": session.long_term_refs,
     }
-
-
-@verb
-def messages_after(*, session_id: str, after: int, limit: int, principal: Principal) -> tuple[Session, list[Message]]:
-    """Up to ``limit`` messages with numbers greater than ``after``, in order."""
-    session = finding.find(session_id, principal=principal)
-    rows = Message.objects.filter(session=session, sequence__gt=after).order_by("sequence")[:limit]
-    return session, list(rows)

@@ -12,16 +12,17 @@ from typing import Any, Protocol
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.db import connection
-from django.test import TransactionTestCase
+from django.test import Client, TransactionTestCase
 from rest_framework.test import APIClient
 
 from memoryhub.access.actors import forget_cached_actors
 from memoryhub.access.api.authentication import forget_noted_keys
 from memoryhub.access.credentials import forget_cached_keys
-from memoryhub.access.principals import system_principal
-from memoryhub.access.services import agents, keys, rates, refusals, tenants
+from memoryhub.access.principals import Principal, system_principal
+from memoryhub.access.services import agents, keys, rates, refusals, staff, tenants
 from memoryhub.registry.services.access_log import log as access_log
 from memoryhub.runtime.database import ensure_database
 from memoryhub.runtime.postgres import EmbeddedPostgres
@@ -197,3 +198,27 @@ def api(make_key: MakeKey) -> MakeClient:
 def anonymous() -> HubClient:
     """A client without a key."""
     return HubClient()
+
+
+class SignIn(Protocol):
+    def __call__(
+        self, role: str = "Administrator", *, tenants: Iterable[str] = (), superuser: bool = False
+    ) -> Client: ...
+
+
+@pytest.fixture
+def sign_in(db: None) -> SignIn:
+    """``sign_in("Auditor", tenants=["acme"])`` is a browser of a new staff user with that role and those limits."""
+
+    def client(role: str = "Administrator", *, tenants: Iterable[str] = (), superuser: bool = False) -> Client:
+        count = User.objects.count()
+        user = User.objects.create_user(f"staff{count}", password=None, is_staff=True, is_superuser=superuser)
+        if role and not superuser:
+            user.groups.add(Group.objects.get(name=role))
+        boss = Principal(kind="staff", name="test", permissions=frozenset({"admin"}))
+        staff.limit(principal=boss, user_id=user.pk, tenant_ids=tenants)
+        browser = Client()
+        browser.force_login(user)
+        return browser
+
+    return client

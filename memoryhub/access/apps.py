@@ -9,6 +9,8 @@ class AccessConfig(AppConfig):
 
     def ready(self) -> None:
         from memoryhub.access.roles import grant_roles
+        from memoryhub.access.staff import grant_roles_their_permissions
 
         # All apps are migrated by the time the first receiver runs, so once is enough.
         post_migrate.connect(grant_roles, sender=self)
+        post_migrate.connect(grant_roles_their_permissions, sender=self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from http import HTTPStatus
 from io import BytesIO
 from uuid import uuid4
 
@@ -11,7 +12,9 @@ from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
-from memoryhub.access.principals import ALL_PERMISSIONS, Principal
+from memoryhub.access.api.views import refusal_of
+from memoryhub.access.services import refusals
+from memoryhub.access.staff import staff_principal
 from memoryhub.access.walls import behind_walls
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -30,20 +33,6 @@ class RequestIdMiddleware:
         response = self.get_response(request)
         response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
         return response
-
-
-def staff_principal(request: HttpRequest) -> Principal:
-    """The principal of a signed-in staff user: all tenants, or those that limit it."""
-    user = request.user
-    limits = tuple(user.tenant_limits.values_list("tenant_id", flat=True)) if user.pk else ()
-    return Principal(
-        kind="staff",
-        name=user.get_username(),
-        permissions=ALL_PERMISSIONS,
-        staff_tenants=limits or None,
-        staff_pk=user.pk,
-        request_id=getattr(request, "request_id", ""),
-    )
 
 
 class UnannouncedBodyMiddleware:
@@ -79,4 +68,6 @@ class AdminWallsMiddleware:
                 response.render()
             if response.status_code >= 500:
                 transaction.set_rollback(True)
+        if response.status_code == HTTPStatus.FORBIDDEN:
+            refusals.note(refusal_of(request, response.status_code))
         return response

@@ -88,8 +88,8 @@ def set_walls(walls: Walls) -> None:
 
 
 def restore_walls(outer: Walls | None) -> None:
-    if outer is None:
-        connection._memoryhub_walls = None  # type: ignore[attr-defined]
+    if outer is None or connection.needs_rollback:  # rolling back puts the settings back
+        connection._memoryhub_walls = outer  # type: ignore[attr-defined]
     else:
         set_walls(outer)
 

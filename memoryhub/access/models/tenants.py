@@ -30,6 +30,11 @@ class Tenant(models.Model):
     class Meta:
         db_table = "memory_tenants"
         ordering = ["tenant_id"]
+        permissions = [
+            ("read_memories", "Can read memories"),
+            ("write_memories", "Can change memories"),
+            ("administer", "Can do what needs an admin key"),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.tenant_id
@@ -39,7 +44,8 @@ class StaffLimit(models.Model):
     """A staff user with at least one of these sees these tenants only; without any, all of them."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="tenant_limits")
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="staff_limits", db_constraint=True)
+    # PROTECT: the last limit that goes with its tenant would open all the others
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="staff_limits")
 
     objects = TenantQuerySet.as_manager()
 

@@ -36,7 +36,7 @@ class Refusal:
 
     @property
     def kind(self) -> tuple[object, ...]:
-        caller = self.principal.key_id if self.principal else self.address
+        caller = (self.principal.key_id or self.principal.name) if self.principal else self.address
         return (caller, self.status, self.code, self.method, self.route)
 
 

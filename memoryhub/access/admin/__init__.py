@@ -1,0 +1,3 @@
+from memoryhub.access.admin import agents, keys, records, staff, tenants
+
+__all__ = ["agents", "keys", "records", "staff", "tenants"]

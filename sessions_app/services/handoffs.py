@@ -179,8 +179,8 @@ def locked_pair(handoff_id: UUID, principal: Principal) -> tuple[Session, Handof
 
 
 def check_answerer(handoff: Handoff, principal: Principal) -> None:
-    """An agent answers for itself only; a caller that acts as no agent (a person, a supervisor) for whoever it is."""
-    if principal.agent_id is not None and principal.agent_id != handoff.to_agent:
+    """An agent answers for itself only; who acts as no agent or governs (a person, a supervisor) for whoever it is."""
+    if principal.agent_id not in (None, handoff.to_agent) and not principal.is_admin:
         raise NotTheReceiver(f"This hand-off is for '{handoff.to_agent}'; only that agent answers it.")
 
 

@@ -95,8 +95,15 @@ class Delivery(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["store", "next_at", "id"], condition=Q(status="pending"), name="deliveries_due"),
-            models.Index(fields=["store", "object_id"], condition=Q(status="pending"), name="deliveries_in_order"),
-            models.Index(fields=["store", "object_id"], condition=Q(status="parked"), name="deliveries_parked"),
+            models.Index(
+                fields=["object_id", "store", "id"], condition=Q(status="pending"), name="deliveries_in_order"
+            ),
+            models.Index(fields=["object_id", "store", "id"], condition=Q(status="parked"), name="deliveries_parked"),
+            models.Index(
+                fields=["object_id", "store", "claimed_until"],
+                condition=Q(status="pending", claimed_until__isnull=False),
+                name="deliveries_claimed",
+            ),
             models.Index(fields=["event"], name="deliveries_of_event"),
         ]
 

@@ -93,6 +93,8 @@ def claim(store: str, limit: int | None = None) -> Claim:
     The claim ends by ``finish``, ``fail`` or ``postpone``, or by itself after ``sync.claim_seconds``.
     """
     config = settings.CONFIG.sync
+    if not anything_due(store):
+        return Claim([], [])
     with quick_transaction(), connection.cursor() as cursor:
         cursor.execute(sql.LOCK_STORE, [store])
         if cursor.fetchone() != (True,):
@@ -103,6 +105,12 @@ def claim(store: str, limit: int | None = None) -> Claim:
             settle(rows[0][-1])
     claimed = [(delivery_from(row), row[9]) for row in rows]
     return Claim([d for d, suspect in claimed if not suspect], [d for d, suspect in claimed if suspect])
+
+
+def anything_due(store: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(sql.ANY_DUE, [store])
+        return cursor.fetchone() is not None
 
 
 def delivery_from(row: Sequence[Any]) -> Delivery:

@@ -53,11 +53,11 @@ class Principal:
         """The same caller, speaking about a user and a session. A bound key may name no other user."""
         if self.bound_user and user_id and user_id != self.bound_user:
             raise Forbidden("This key is bound to another user.", code="user_mismatch")
-        return replace(
-            self,
-            named_user=user_id or self.named_user or self.bound_user,
-            named_session=session_id or self.named_session,
-        )
+        user = user_id or self.named_user or self.bound_user
+        session = session_id or self.named_session
+        if (user, session) == (self.named_user, self.named_session):
+            return self
+        return replace(self, named_user=user, named_session=session)
 
     def within(self, tenant_id: str | None) -> Principal:
         """The same caller inside a tenant: only platform keys, staff and the system may choose one."""

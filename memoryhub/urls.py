@@ -13,6 +13,7 @@ handler500 = "memoryhub.access.api.problems.server_error"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("memory/", include("memoryhub.sync.api.urls")),
+    path("memory/", include("memoryhub.search.api.urls")),
     path("memory/", include("memoryhub.registry.api.urls")),
     path("memory/", include("sessions_app.api.urls")),
     path("schema", SpectacularAPIView.as_view(), name="schema"),

@@ -8,7 +8,10 @@ class SessionsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from memoryhub.search import presenters
         from memoryhub.sync import stores
+        from sessions_app.presenters import messages
         from sessions_app.stores import ConversationStore
 
         stores.register(ConversationStore())
+        presenters.register("message", messages)

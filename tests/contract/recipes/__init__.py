@@ -68,4 +68,5 @@ def all_recipes() -> list[Recipe]:
 # Each registers its recipes when it is imported.
 from tests.contract.recipes import context as context  # noqa: E402
 from tests.contract.recipes import hub as hub  # noqa: E402
+from tests.contract.recipes import search as search  # noqa: E402
 from tests.contract.recipes import sessions as sessions  # noqa: E402

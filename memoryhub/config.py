@@ -172,7 +172,9 @@ class Search(Section):
 class Jobs(Section):
     workers: int = Field(2, ge=1, le=16, description="Processes of the job cluster.")
     heartbeat_stale_seconds: int = Field(
-        120, ge=30, description="The watchdog restarts the job cluster when its heartbeat is older."
+        120,
+        ge=90,
+        description="The watchdog restarts the jobs when their heartbeat, one a minute, is older than this, in seconds.",
     )
 
 

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -133,6 +134,16 @@ def works(hub: LiveHub) -> bool:
     except OSError:
         return False
     return status == 200 and bool(answer["value"] == ENTRY["value"])
+
+
+def test_jobs_that_hang_are_ended_and_started_again(boot):
+    hub = boot(MEMORYHUB_JOBS__HEARTBEAT_STALE_SECONDS="90")
+    hanging = [psutil.Process(hub.pid("jobs")), *psutil.Process(hub.pid("jobs")).children(recursive=True)]
+    for process in hanging:
+        process.suspend()
+    until(lambda: all_gone(hanging), 150, "the watchdog")
+    until(lambda: hub.call("GET", "/memory/health")[1]["parts"]["jobs"]["ok"], 90, "a heartbeat")
+    assert "No heartbeat from the jobs" in hub.output()
 
 
 def test_sigterm_leaves_no_process(boot):

@@ -1,5 +1,12 @@
 from django.apps import AppConfig
 
+#: name, verb, minutes between runs, what it does
+JOBS = (
+    ("session_expiry", "endings.expire_idle", 5, "Closes sessions without activity, with a summary."),
+    ("handoff_timeouts", "handoffs.time_out_due", 1, "Turns back hand-offs that nobody answered in time."),
+    ("snapshot_expiry", "records.purge_expired_snapshots", 60, "Deletes context snapshots past their end."),
+)
+
 
 class SessionsConfig(AppConfig):
     name = "sessions_app"
@@ -9,9 +16,11 @@ class SessionsConfig(AppConfig):
 
     def ready(self) -> None:
         from memoryhub.search import presenters
-        from memoryhub.sync import stores
+        from memoryhub.sync import jobs, stores
         from sessions_app.presenters import messages
         from sessions_app.stores import ConversationStore
 
         stores.register(ConversationStore())
         presenters.register("message", messages)
+        for name, work, pause, description in JOBS:
+            jobs.register(jobs.Job(name, f"sessions_app.services.{work}", pause, description, limit=100))

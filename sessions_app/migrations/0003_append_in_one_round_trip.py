@@ -6,8 +6,8 @@ from django.db import migrations
 APPEND = """
 CREATE FUNCTION session_append_messages(
   p_tenant text, p_session text, p_user text, p_agent text, p_counts jsonb, p_messages jsonb,
-  p_targets text[], p_event uuid, p_audit uuid, p_actor text, p_actor_kind text, p_key uuid, p_request text
-) RETURNS TABLE (id uuid, last integer, state_due boolean, accepted uuid) LANGUAGE plpgsql AS $$
+  p_targets text[], p_event uuid, p_audit uuid, p_accept_audit uuid, p_actor text, p_actor_kind text, p_key uuid, p_request text
+) RETURNS TABLE (id uuid, last integer, state_due boolean) LANGUAGE plpgsql AS $$
 DECLARE
   s record;
   n integer := jsonb_array_length(p_messages);
@@ -65,14 +65,22 @@ BEGIN
     UPDATE memory_session_handoffs h SET status = 'accepted', answered_at = at_now, answer_reason = 'first message'
     WHERE h.session_id = s.id AND h.status = 'pending' AND h.to_agent = p_agent AND h.times_out_at > at_now
     RETURNING h.id INTO taken;
+    IF taken IS NOT NULL THEN
+      UPDATE memory_session_context c SET version = c.version + 1 WHERE c.id = s.id;
+      INSERT INTO memory_audit_trail
+        (id, tenant_id, at, action, outcome, actor, actor_kind, agent_id, user_id, key_id, request_id, object_type,
+         object_id, new, reason)
+      VALUES (p_accept_audit, p_tenant, at_now, 'sessions.handoff.accepted', 'done', p_actor, p_actor_kind, p_agent,
+              s.user_id, p_key, p_request, 'session', s.id::text, jsonb_build_object('handoff', taken), '');
+    END IF;
   END IF;
   RETURN QUERY SELECT s.id, s.message_count,
-    s.state_written_at IS NULL OR s.state_written_at < at_now - interval '3 minutes', taken;
+    taken IS NOT NULL OR s.state_written_at IS NULL OR s.state_written_at < at_now - interval '3 minutes';
 END $$;
 """
 DROP = (
-    "DROP FUNCTION session_append_messages(text, text, text, text, jsonb, jsonb, text[], uuid, uuid, text, text, "
-    "uuid, text)"
+    "DROP FUNCTION session_append_messages(text, text, text, text, jsonb, jsonb, text[], uuid, uuid, uuid, "
+    "text, text, uuid, text)"
 )
 
 

@@ -11,22 +11,31 @@ from memoryhub.access.services import audit
 from memoryhub.sync.services import outbox
 from memoryhub.sync.services.outbox import Change
 from sessions_app.models import Session
+from sessions_app.services import entries
 
 TOPIC, SOURCE = "messages", "sessions"
 
 
 def save(session: Session, *fields: str, action: str, principal: Principal, reason: str = "", **new: Any) -> None:
-    """Writes ``fields`` of a locked session as its next version. ``new`` enters the audit line: no values.
+    """Writes ``fields`` of a locked session, and its state entry, as its next version.
 
-    Whatever an agent does counts as activity; what jobs do does not.
+    ``new`` enters the audit line, so it holds no values. What agents and people do counts as
+    activity; what jobs do does not.
     """
     session.version += 1
     written = {*fields, "version"}
     if principal.kind != "system":
         session.last_activity = timezone.now()
         written.add("last_activity")
-    session.save(update_fields=written)
+    entries.write_state(session, principal=principal)
+    session.save(update_fields=written | {"state_written_at"})
     record(session, action=action, principal=principal, reason=reason, **new)
+
+
+def state_written(session: Session, principal: Principal) -> None:
+    """Writes the state entry alone: of a new session, and now and then of one in which only messages come in."""
+    entries.write_state(session, principal=principal)
+    session.save(update_fields=["state_written_at"])
 
 
 def record(session: Session, *, action: str, principal: Principal, reason: str = "", **new: Any) -> None:

@@ -14,24 +14,31 @@ from memoryhub.access.principals import Principal
 from memoryhub.access.walls import behind_walls, verb
 from sessions_app import summaries
 from sessions_app.models import Handoff, Session
-from sessions_app.services import acting, changes, finding
+from sessions_app.services import acting, changes, entries, finding
+from sessions_app.services.sweeping import one_by_one
 
 EXPIRED = "inactivity"
 
 
 @verb
 def end(
-    *, session_id: str, principal: Principal, reason: str = "completed", ended_at: datetime | None = None
+    *,
+    session_id: str,
+    principal: Principal,
+    reason: str = "completed",
+    ended_at: datetime | None = None,
+    remember: bool = True,
 ) -> Session:
-    """Closes the session: no more messages, the transcript and a summary stay. Ending it again changes nothing.
+    """Closes the session: no more messages; the transcript and a summary stay. Ending it again changes nothing.
 
-    Raises SessionClosed where it expired or was archived.
+    The summary becomes a long-term memory, too, unless ``remember`` is False. Raises SessionClosed where
+    the session expired or was archived.
     """
     session = finding.locked(session_id, principal=principal)
     if session.status == Session.Status.ENDED:
         return session
     finding.require_open(session)
-    close(session, Session.Status.ENDED, reason, principal=principal, ended_at=ended_at)
+    close(session, Session.Status.ENDED, reason, principal=principal, ended_at=ended_at, remember=remember)
     return session
 
 
@@ -53,7 +60,13 @@ def archive(*, session_id: str, principal: Principal) -> Session:
 
 
 def close(
-    session: Session, status: Session.Status, reason: str, *, principal: Principal, ended_at: datetime | None = None
+    session: Session,
+    status: Session.Status,
+    reason: str,
+    *,
+    principal: Principal,
+    ended_at: datetime | None = None,
+    remember: bool = True,
 ) -> None:
     """The common end of a locked, open session."""
     acting.enter(session, principal)
@@ -62,7 +75,9 @@ def close(
     session.status, session.end_reason = status, reason
     session.ended_at = ended_at or timezone.now()
     session.summary = summaries.full(session)
-    fields = ["status", "end_reason", "ended_at", "summary", "active_agents", "current_agent"]
+    if remember:
+        entries.remember(session, principal=principal)
+    fields = ["status", "end_reason", "ended_at", "summary", "long_term_refs", "active_agents", "current_agent"]
     changes.save(session, *fields, action=str(status), principal=principal, reason=reason)
 
 
@@ -75,11 +90,11 @@ def idle(principal: Principal) -> QuerySet[Session]:
     return rows
 
 
-def expire_idle(*, principal: Principal, most: int = 200) -> int:
-    """Closes up to ``most`` idle sessions, each in a transaction of its own; the number of them."""
+def expire_idle(*, principal: Principal, limit: int) -> dict[str, int]:
+    """Closes up to ``limit`` idle sessions; how many were closed, and how many could not be."""
     with behind_walls(principal):
-        found = list(idle(principal).order_by("last_activity").values_list("pk", "tenant_id")[:most])
-    return sum(expire(session=session, principal=principal.within(tenant)) for session, tenant in found)
+        found = list(idle(principal).order_by("last_activity").values_list("pk", "tenant_id")[:limit])
+    return one_by_one(found, lambda session, caller: expire(session=session, principal=caller), principal)
 
 
 @verb

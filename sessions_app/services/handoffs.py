@@ -27,6 +27,7 @@ from sessions_app.exceptions import (
 )
 from sessions_app.models import Handoff, Session
 from sessions_app.services import acting, changes, facts, finding, packages
+from sessions_app.services.sweeping import one_by_one
 
 Status = Handoff.Status
 AGENTS = ("current_agent", "previous_agent", "active_agents")
@@ -191,12 +192,12 @@ def check_pending(handoff: Handoff) -> None:
         raise HandoffTimedOut()
 
 
-def time_out_due(*, principal: Principal, most: int = 200) -> int:
-    """Turns back up to ``most`` hand-offs that nobody answered in time, each in its own transaction; the number."""
+def time_out_due(*, principal: Principal, limit: int) -> dict[str, int]:
+    """Turns back up to ``limit`` hand-offs that nobody answered in time; how many, and how many could not be."""
     with behind_walls(principal):
         due = Handoff.objects.visible_to(principal).filter(status=Status.PENDING, times_out_at__lte=Now())
-        found = list(due.order_by("times_out_at").values_list("pk", "tenant_id")[:most])
-    return sum(time_out(handoff_id=pk, principal=principal.within(tenant)) for pk, tenant in found)
+        found = list(due.order_by("times_out_at").values_list("pk", "tenant_id")[:limit])
+    return one_by_one(found, lambda handoff, caller: time_out(handoff_id=handoff, principal=caller), principal)
 
 
 @verb

@@ -11,18 +11,19 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 
 from memoryhub.access.exceptions import Invalid, TooLarge
 from memoryhub.access.ids import new_id
 from memoryhub.access.principals import Principal
-from memoryhub.access.walls import verb
+from memoryhub.access.trips import one_trip
+from memoryhub.access.walls import behind_walls, verb
 from memoryhub.sync import stores
 from sessions_app.models import Message
 from sessions_app.services import changes, finding
 
 APPEND = (
-    "SELECT * FROM session_append_messages(%s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::text[], %s, %s, %s, %s, %s, %s)"
+    "SELECT id, last, state_due FROM session_append_messages"
+    "(%s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::text[], %s, %s, %s, %s, %s, %s, %s)"
 )
 
 
@@ -47,7 +48,6 @@ class Appended:
     ids: list[UUID]
 
 
-@verb
 def append(*, session_id: str, messages: Sequence[NewMessage], principal: Principal) -> Appended:
     """Adds the messages to an open session, all or none.
 
@@ -57,14 +57,25 @@ def append(*, session_id: str, messages: Sequence[NewMessage], principal: Princi
     principal.require("write")
     check(messages)
     ids = [new_id() for _ in messages]
-    row = call_append(session_id, messages, ids, principal)
-    if row is None:
-        # says why not; where the session was opened in between, it stays so while its row is locked
-        finding.locked_open(session_id, principal=principal)
-        row = call_append(session_id, messages, ids, principal)
-    assert row is not None
-    session, last = row[0], row[1]
+    order = order_of(session_id, messages, ids, principal)
+    rows = one_trip(APPEND, order, principal=principal) or retried(session_id, order, principal)
+    session, last, state_due = rows[0]
+    if state_due:
+        write_state(session=session, principal=principal)
     return Appended(session, last - len(messages) + 1, last, ids)
+
+
+def retried(session_id: str, order: list[Any], principal: Principal) -> list[tuple[Any, ...]]:
+    """Says why no open session was found; where it was opened in between, it stays so while its row is locked."""
+    with behind_walls(principal):
+        finding.locked_open(session_id, principal=principal)
+        return one_trip(APPEND, order, principal=principal)
+
+
+@verb
+def write_state(*, session: UUID, principal: Principal) -> None:
+    """Where only messages come in, the state entry is renewed every few minutes."""
+    changes.state_written(finding.locked_by_id(session), principal)
 
 
 def check(messages: Sequence[NewMessage]) -> None:
@@ -80,10 +91,8 @@ def check(messages: Sequence[NewMessage]) -> None:
             raise TooLarge(f"messages[{index}].content is longer than {limits.value_kb * 1024} characters. Split it.")
 
 
-def call_append(
-    session_id: str, messages: Sequence[NewMessage], ids: Sequence[UUID], principal: Principal
-) -> tuple[Any, ...] | None:
-    values = [
+def order_of(session_id: str, messages: Sequence[NewMessage], ids: Sequence[UUID], principal: Principal) -> list[Any]:
+    return [
         finding.tenant_of(principal),
         session_id,
         principal.named_user,
@@ -91,17 +100,12 @@ def call_append(
         json.dumps(Counter(message.role for message in messages)),
         json.dumps([as_record(message, id_) for message, id_ in zip(messages, ids, strict=True)]),
         stores.targets(changes.TOPIC),
-        new_id(),
-        new_id(),
+        *(new_id() for _ in range(3)),
         principal.actor,
         principal.kind,
         principal.key_id,
         principal.request_id,
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(APPEND, values)
-        row: tuple[Any, ...] | None = cursor.fetchone()
-        return row
 
 
 def as_record(message: NewMessage, id_: UUID) -> dict[str, Any]:

@@ -104,9 +104,9 @@ def touch(session: Session, action: str, principal: Principal, **new: Any) -> No
     changes.save(session, *fields, action=action, principal=principal, **new)
 
 
-def purge_expired_snapshots(*, principal: Principal, most: int = 1000) -> int:
-    """Deletes up to ``most`` snapshots past their end; the number."""
+def purge_expired_snapshots(*, principal: Principal, limit: int) -> int:
+    """Deletes up to ``limit`` snapshots past their end; the number."""
     with behind_walls(principal):
         due = ContextSnapshot.objects.visible_to(principal).filter(expires_at__lte=Now())
-        chosen = due.order_by("expires_at").values_list("pk", flat=True)[:most]
+        chosen = due.order_by("expires_at").values_list("pk", flat=True)[:limit]
         return int(ContextSnapshot.objects.filter(pk__in=list(chosen)).delete()[0])

@@ -54,8 +54,9 @@ def start(
         tenant_id=finding.tenant_of(principal), session_id=session_id, defaults=first | agents(principal)
     )
     if made:
-        changes.record(session, action="started", principal=principal)
         session.refresh_from_db()
+        changes.state_written(session, principal)
+        changes.record(session, action="started", principal=principal)
         return Started(session, resumed=False)
     return Started(enter(session, principal, first), resumed=True)
 

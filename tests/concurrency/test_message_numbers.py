@@ -45,7 +45,9 @@ def test_numbers_are_gapless_under_sixteen_writers():
         stored = dict(Message.objects.values_list("sequence", "content"))
         assert sorted(stored) == list(range(1, total + 1))
         assert Session.objects.get().message_count == total
-        assert set(IndexRow.objects.values_list("sequence", flat=True)) == set(range(1, total + 1))
+        assert set(IndexRow.objects.filter(kind="message").values_list("sequence", flat=True)) == set(
+            range(1, total + 1)
+        )
     for writer, answers in enumerate(per_writer):
         assert [a.last for a in answers] == sorted(a.last for a in answers)
         for call, answer in enumerate(answers):

@@ -74,8 +74,8 @@ def test_only_idle_sessions_expire(talker, agent, job, as_role):
     with behind_walls(job):
         Session.objects.filter(session_id="s1").update(last_activity=timezone.now() - timedelta(hours=25))
     with as_role("memoryhub_system"):
-        assert endings.expire_idle(principal=system_principal("test")) == 1
-        assert endings.expire_idle(principal=system_principal("test")) == 0
+        assert endings.expire_idle(principal=system_principal("test"), limit=100)["done"] == 1
+        assert endings.expire_idle(principal=system_principal("test"), limit=100)["done"] == 0
     with behind_walls(job):
         expired = Session.objects.get(session_id="s1")
         assert (expired.status, expired.end_reason) == ("expired", "inactivity")
@@ -92,8 +92,8 @@ def test_expiry_works_in_slices_over_tenants(agent, other_tenant, as_role, job):
     with as_role("memoryhub_system"):
         with behind_walls(system):
             Session.objects.update(last_activity=timezone.now() - timedelta(days=2))
-        assert endings.expire_idle(principal=system, most=3) == 3
-        assert endings.expire_idle(principal=system, most=3) == 1
+        assert endings.expire_idle(principal=system, limit=3)["done"] == 3
+        assert endings.expire_idle(principal=system, limit=3)["done"] == 1
 
 
 def test_activity_keeps_a_session_open(talker, job):

@@ -180,15 +180,15 @@ def let_time_pass(job, minutes: int) -> None:
 def test_without_an_answer_in_time_it_turns_back(giver, receiver, job, as_role):
     given = give(giver)
     with as_role("memoryhub_system"):
-        assert handoffs.time_out_due(principal=system_principal("test")) == 0
+        assert handoffs.time_out_due(principal=system_principal("test"), limit=100)["done"] == 0
     let_time_pass(job, 61)
     with pytest.raises(HandoffTimedOut):
         handoffs.accept(handoff_id=given.pk, principal=receiver)
     messages.append(session_id="s1", messages=[NewMessage("assistant", "too late")], principal=receiver)
     assert status(job, given) == "pending"
     with as_role("memoryhub_system"):
-        assert handoffs.time_out_due(principal=system_principal("test")) == 1
-        assert handoffs.time_out_due(principal=system_principal("test")) == 0
+        assert handoffs.time_out_due(principal=system_principal("test"), limit=100)["done"] == 1
+        assert handoffs.time_out_due(principal=system_principal("test"), limit=100)["done"] == 0
     assert status(job, given) == "timed_out"
     assert state(job)[0] == "giver"
 

@@ -127,8 +127,8 @@ def test_expired_snapshots_are_not_shown_and_then_purged(worker, job, as_role):
         ContextSnapshot.objects.filter(context_data__n=1).update(expires_at=past)
         assert [s.context_data["n"] for s in lists.snapshots(principal=worker)] == [2, 0]
     with as_role("memoryhub_system"):
-        assert records.purge_expired_snapshots(principal=system_principal("test")) == 1
-        assert records.purge_expired_snapshots(principal=system_principal("test")) == 0
+        assert records.purge_expired_snapshots(principal=system_principal("test"), limit=100) == 1
+        assert records.purge_expired_snapshots(principal=system_principal("test"), limit=100) == 0
 
 
 def test_snapshots_are_found_by_type_tag_and_importance(worker, job):

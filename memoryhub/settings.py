@@ -88,7 +88,7 @@ OWNER_COMMANDS = {
     "first_boot",
     "flush",
 }
-SYSTEM_COMMANDS = {"relay", "qcluster", "declare_jobs", "run_job", "create_api_key", "prepare_model"}
+SYSTEM_COMMANDS = {"relay", "qcluster", "declare_jobs", "run_job", "create_api_key", "prepare_model", "reindex"}
 
 
 def database_role() -> str:

@@ -5,3 +5,11 @@ class SearchConfig(AppConfig):
     name = "memoryhub.search"
     label = "search"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from memoryhub.search.health import search
+        from memoryhub.search.vector_store import VectorStore
+        from memoryhub.sync import health, stores
+
+        stores.register(VectorStore())
+        health.register("search", search)

@@ -1,0 +1,157 @@
+"""Upkeep of the index: vectors for rows that lack them, words made anew, rows removed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from memoryhub.access.principals import Principal
+from memoryhub.access.walls import behind_walls, verb
+from memoryhub.search.models import IndexRow
+
+if TYPE_CHECKING:
+    from memoryhub.search.embeddings import Embedder
+
+#: No embedder reads further; longer texts need not travel.
+MOST_CHARACTERS = 16_384
+#: Rows whose texts are held in memory at a time.
+ROWS_AT_A_TIME = 256
+
+LACKS_VECTOR = """NOT EXISTS (
+  SELECT FROM memory_context_vectors v WHERE v.row_id = i.id AND v.model = %(model)s AND v.version >= i.version)"""
+LACKING_OF_ENTRY = f"""
+SELECT i.id, i.version, left(i.content, {MOST_CHARACTERS}) FROM memory_search_index i
+WHERE i.id = %(object_id)s AND {LACKS_VECTOR}
+"""
+LACKING_OF_SESSION = f"""
+SELECT i.id, i.version, left(i.content, {MOST_CHARACTERS}) FROM memory_search_index i
+WHERE i.tenant_id = %(tenant)s AND i.session_id = %(session)s AND i.kind = 'message' AND i.sequence <= %(last)s
+  AND {LACKS_VECTOR}
+ORDER BY i.sequence LIMIT %(limit)s
+"""
+LACKING = f"""
+SELECT i.id, i.version, left(i.content, {MOST_CHARACTERS}) FROM memory_search_index i
+WHERE i.id > %(after)s AND i.tenant_id IS NOT DISTINCT FROM %(tenant)s AND {LACKS_VECTOR}
+ORDER BY i.id LIMIT %(limit)s
+"""
+# The row is locked against removal, so that no vector outlives it; a newer vector is never overwritten.
+WRITE = """
+INSERT INTO memory_context_vectors (row_id, model, tenant_id, reach, version, embedding)
+SELECT i.id, %(model)s, i.tenant_id, i.reach, n.version, n.embedding
+FROM unnest(%(ids)s::uuid[], %(versions)s::integer[], %(vectors)s::text[]::halfvec[]) n(id, version, embedding)
+JOIN memory_search_index i ON i.id = n.id
+FOR KEY SHARE OF i
+ON CONFLICT (row_id, model) DO UPDATE SET version = EXCLUDED.version, embedding = EXCLUDED.embedding, made_at = now()
+WHERE memory_context_vectors.version <= EXCLUDED.version
+"""
+TENANTS = "SELECT DISTINCT tenant_id FROM memory_search_index WHERE %(tenant)s::text IS NULL OR tenant_id = %(tenant)s"
+NEXT_ROWS = "SELECT id FROM memory_search_index WHERE id > %(after)s AND tenant_id IS NOT DISTINCT FROM %(tenant)s "
+NEXT_ROWS += "ORDER BY id LIMIT 1000"
+MAKE_WORDS = "UPDATE memory_search_index SET content = content WHERE id = ANY (%(ids)s)"
+BEFORE_ALL = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What to embed of one version of an index row."""
+
+    row_id: UUID
+    version: int
+    content: str
+
+
+def lacking_of_entry(object_id: UUID, model: str) -> list[Text]:
+    return texts(LACKING_OF_ENTRY, object_id=object_id, model=model)
+
+
+def lacking_of_session(tenant: str | None, session: str, last: int, model: str, limit: int) -> list[Text]:
+    """Messages of the session up to number ``last`` that lack a current vector, the oldest first."""
+    return texts(LACKING_OF_SESSION, tenant=tenant, session=session, last=last, model=model, limit=limit)
+
+
+def texts(statement: str, **values: Any) -> list[Text]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return [Text(*row) for row in cursor.fetchall()]
+
+
+def embed(rows: Sequence[Text], embedder: Embedder, *, principal: Principal) -> None:
+    """Embeds and writes, ``search.embed_batch`` texts at a time. Safe to repeat, and beside another doing the same.
+
+    Outside of any transaction: a model at work must not hold rows that somebody wants to delete.
+    """
+    size = settings.CONFIG.search.embed_batch
+    for some in (rows[start : start + size] for start in range(0, len(rows), size)):
+        vectors = [as_text(vector) for vector in embedder.embed([row.content for row in some])]
+        with behind_walls(principal):
+            write(some, vectors, embedder.name)
+
+
+def as_text(vector: Any) -> str:
+    return "[" + ",".join(map(str, vector.tolist())) + "]"
+
+
+def write(rows: Sequence[Text], vectors: Sequence[str], model: str) -> None:
+    values: dict[str, Any] = {
+        "ids": [row.row_id for row in rows],
+        "versions": [row.version for row in rows],
+        "vectors": list(vectors),
+        "model": model,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(WRITE, values)
+
+
+# -- verbs --------------------------------------------------------------------------------------------
+
+
+@verb
+def remove(*, principal: Principal, ids: Sequence[UUID]) -> int:
+    """Takes rows out of the index, with their vectors; how many there were."""
+    removed, _ = IndexRow.objects.writable_by(principal).filter(pk__in=ids).delete()
+    return removed
+
+
+@verb
+def make_words(*, principal: Principal, after: UUID = BEFORE_ALL) -> UUID | None:
+    """Makes the words of the next thousand rows of the principal's tenant (None: global rows) anew.
+
+    Gives the id to go on after; None when that was the end. For a changed text search configuration.
+    """
+    values: dict[str, Any] = {"after": after, "tenant": principal.tenant_id}
+    with connection.cursor() as cursor:
+        cursor.execute(NEXT_ROWS, values)
+        ids = [row[0] for row in cursor.fetchall()]
+        cursor.execute(MAKE_WORDS, {"ids": ids})
+    return ids[-1] if ids else None
+
+
+def embed_lacking(*, principal: Principal, embedder: Embedder, after: UUID = BEFORE_ALL) -> UUID | None:
+    """Embeds the next rows of the principal's tenant (None: global rows) that lack a current vector.
+
+    Gives the id to go on after; None when that was the end. Raises ModelNotReady.
+    """
+    with behind_walls(principal):
+        found = texts(LACKING, after=after, tenant=principal.tenant_id, model=embedder.name, limit=ROWS_AT_A_TIME)
+    embed(found, embedder, principal=principal)
+    return found[-1].row_id if found else None
+
+
+def tenants_indexed(tenant: str | None = None) -> list[str | None]:
+    """Tenants with rows in the index, None for global rows, as far as the connection's role sees them."""
+    with connection.cursor() as cursor:
+        cursor.execute(TENANTS, {"tenant": tenant})
+        return sorted((row[0] for row in cursor.fetchall()), key=lambda name: name or "")
+
+
+def all_steps(step: Callable[[UUID], UUID | None]) -> Iterator[UUID]:
+    """Calls ``step`` until it gives None: each step its own transaction, so the work can be interrupted."""
+    after: UUID | None = step(BEFORE_ALL)
+    while after is not None:
+        yield after
+        after = step(after)

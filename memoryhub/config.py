@@ -174,7 +174,7 @@ class Jobs(Section):
     heartbeat_stale_seconds: int = Field(
         120,
         ge=90,
-        description="The watchdog restarts the jobs when their heartbeat, one a minute, is older than this, in seconds.",
+        description="The watchdog restarts the jobs when their heartbeat, one a minute, is older (seconds).",
     )
 
 

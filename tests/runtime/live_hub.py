@@ -87,6 +87,7 @@ def environment(home: Path) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("MEMORYHUB_")} | own
 
 
-def manage(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def manage(home: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "manage.py"), *arguments]
-    return subprocess.run(command, env=environment(home), cwd=ROOT, capture_output=True, text=True, check=False)
+    surroundings = environment(home) | variables
+    return subprocess.run(command, env=surroundings, cwd=ROOT, capture_output=True, text=True, check=False)

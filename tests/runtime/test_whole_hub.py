@@ -16,6 +16,7 @@ import pytest
 
 from memoryhub.config import Config
 from memoryhub.runtime.archive import database_at_hand
+from memoryhub.runtime.postgres import EmbeddedPostgres
 from tests.runtime.live_hub import LiveHub, manage
 from tests.runtime.test_supervisor import all_gone
 from tests.waiting import until
@@ -184,6 +185,40 @@ def test_a_backup_restores_into_an_empty_hub_as_it_was(boot, tmp_path):
     assert occupied.returncode == 1
     assert "--force" in occupied.stderr
     assert manage(again.home, "restore", str(tmp_path / "hub.dump"), "--force").returncode == 0
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The variables that name a database of somebody else, with roles of other names."""
+    server = EmbeddedPostgres(tmp_path / "elsewhere", fast=True, say=lambda line: None)
+    server.start()
+    with psycopg.connect(server.superuser_url(), autocommit=True) as connection:
+        connection.execute("CREATE ROLE hub_owner LOGIN CREATEROLE; CREATE ROLE hub_app LOGIN")
+        connection.execute("CREATE DATABASE hub OWNER hub_owner")
+    with psycopg.connect(server.url("postgres", "hub"), autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION vector")
+    yield {"DATABASE_URL": server.url("hub_app", "hub"), "MIGRATION_DATABASE_URL": server.url("hub_owner", "hub")}
+    server.stop("immediate")
+
+
+def test_a_hub_on_another_database_can_move_into_its_own(boot, elsewhere, tmp_path):
+    hub = boot("first", **elsewhere)
+    key = hub.key
+    fill(hub)
+    assert not (hub.home / "postgres").exists()
+    refused = manage(hub.home, "restore", "any.dump", **elsewhere)
+    assert "Stop the hub on every host first" in refused.stderr
+    assert hub.stop() == 0
+    assert manage(hub.home, "backup", str(tmp_path / "hub.dump"), **elsewhere).returncode == 0
+    (tmp_path / "second").mkdir()
+    shutil.copy(hub.home / "secrets.json", tmp_path / "second")
+    done = manage(tmp_path / "second", "restore", str(tmp_path / "hub.dump"))
+    assert done.returncode == 0, done.stderr
+    again = boot("second")
+    assert again.call("POST", "/memory/context/retrieve", {"key": "plan"}, key)[1]["value"] == ENTRY["value"]
+    again.stop()
+    back = manage(hub.home, "restore", str(tmp_path / "hub.dump"), "--force", **elsewhere)
+    assert back.returncode == 0, back.stderr
 
 
 def test_a_broken_archive_changes_nothing(boot, tmp_path):

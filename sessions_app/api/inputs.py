@@ -10,6 +10,7 @@ from rest_framework import serializers
 from memoryhub.access.api.pagination import PageQuery
 from memoryhub.access.api.serializers import Input
 from memoryhub.access.services.agents import AGENT_ID
+from memoryhub.registry.api.fields import Choice
 from memoryhub.registry.models.entries import Priority
 from sessions_app.models import ContextSnapshot, Message, Session, Task
 
@@ -67,7 +68,7 @@ class StartInput(CallerInput):
 
 
 class MessageFields(Input):
-    role = serializers.ChoiceField(choices=Message.Role.choices)
+    role = Choice(Message.Role.values)
     content = serializers.CharField(allow_blank=True, trim_whitespace=False)
     name = name_field(required=False, allow_null=True, help_text="The speaker.")
     at = serializers.DateTimeField(required=False, allow_null=True, help_text="When it was said, if not now.")

@@ -97,8 +97,8 @@ def object_field(**kwargs: Any) -> JSONObject:
 class TaskFieldsInput(Input):
     task_id = name_field(required=False, help_text="Updates the task of that name, or makes it; made up if left out.")
     description = serializers.CharField(required=False, max_length=10_000, help_text="Needed for a new task.")
-    status = serializers.ChoiceField(choices=Task.Status.choices, required=False)
-    priority = serializers.ChoiceField(choices=Priority.choices, required=False)
+    status = Choice(Task.Status.values, required=False)
+    priority = Choice(Priority.values, required=False)
     assigned_agent = name_field(required=False, allow_null=True)
     result = serializers.JSONField(required=False, allow_null=True)
     metadata = object_field()
@@ -146,7 +146,7 @@ class EndInput(SessionInput):
 
 
 class SnapshotFields(Input):
-    context_type = serializers.ChoiceField(choices=ContextSnapshot.ContextType.choices, default="task")
+    context_type = Choice(ContextSnapshot.ContextType.values, default="task")
     tags = serializers.ListField(child=name_field(), required=False, max_length=100)
     importance = serializers.IntegerField(min_value=1, max_value=10, default=5)
     expires_at = serializers.DateTimeField(required=False, allow_null=True, help_text="After 30 days if left out.")
@@ -182,7 +182,7 @@ class CallerPage(PageQuery):
 
 
 class SessionsQuery(CallerPage):
-    status = serializers.ChoiceField(choices=Session.Status.choices, required=False)
+    status = Choice(Session.Status.values, required=False)
     agent = name_field(required=False, help_text="Sessions whose current agent this is.")
 
 
@@ -191,7 +191,7 @@ class OfSessionPage(CallerPage):
 
 
 class SnapshotsQuery(OfSessionPage):
-    context_type = serializers.ChoiceField(choices=ContextSnapshot.ContextType.choices, required=False)
+    context_type = Choice(ContextSnapshot.ContextType.values, required=False)
     tag = name_field(required=False)
     min_importance = serializers.IntegerField(min_value=1, max_value=10, required=False)
 

@@ -77,7 +77,9 @@ class SnapshotDetailView(HubView):
 
 
 class SnapshotsView(HubView):
-    @describe("session_snapshots", query=SnapshotsQuery, answer=page_of(SnapshotFieldsOutput, "SnapshotPage"))
+    @describe(
+        "session_snapshots", query=SnapshotsQuery, answer=page_of(SnapshotFieldsOutput, "SnapshotPage"), errors=(404,)
+    )
     def get(self, request: Request) -> Response:
         """Snapshots, the latest first."""
         data = self.read(SnapshotsQuery, request, query=True)
@@ -113,7 +115,9 @@ class DecisionView(HubView):
 
 
 class DecisionsView(HubView):
-    @describe("session_decisions", query=OfSessionPage, answer=page_of(DecisionFieldsOutput, "DecisionPage"))
+    @describe(
+        "session_decisions", query=OfSessionPage, answer=page_of(DecisionFieldsOutput, "DecisionPage"), errors=(404,)
+    )
     def get(self, request: Request) -> Response:
         """Decisions, the latest first."""
         data = self.read(OfSessionPage, request, query=True)

@@ -54,6 +54,7 @@ def latest_handoff(*, session_id: str, principal: Principal) -> Handoff:
     return found
 
 
+@verb
 def snapshots(
     *,
     principal: Principal,
@@ -62,8 +63,10 @@ def snapshots(
     tag: str | None = None,
     min_importance: int | None = None,
 ) -> QuerySet[ContextSnapshot]:
-    """Snapshots that have not expired."""
+    """Snapshots that have not expired. Raises SessionNotFound for a session that the caller may not see."""
     principal.require("read")
+    if session_id is not None:
+        finding.find(session_id, principal=principal)
     rows: QuerySet[ContextSnapshot] = ContextSnapshot.objects.visible_to(principal).filter(NOT_EXPIRED)
     given = {
         "session_id": session_id,
@@ -83,8 +86,11 @@ def snapshot(*, snapshot_id: UUID, principal: Principal) -> ContextSnapshot:
     return found
 
 
+@verb
 def decisions(*, principal: Principal, session_id: str | None = None) -> QuerySet[Decision]:
-    """Decisions that the caller may see."""
+    """Decisions that the caller may see. Raises SessionNotFound for a session that is not among it."""
     principal.require("read")
+    if session_id is not None:
+        finding.find(session_id, principal=principal)
     rows: QuerySet[Decision] = Decision.objects.visible_to(principal)
-    return rows.filter(session_id=session_id) if session_id else rows
+    return rows.filter(session_id=session_id) if session_id is not None else rows

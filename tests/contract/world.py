@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from itertools import count
 from typing import Any
 from urllib.parse import urlencode
@@ -20,12 +21,20 @@ ALL = ("read", "write", "admin")
 class World:
     """One tenant, its owner's client, and ``marker``: a word that stands in all it writes and nowhere else."""
 
-    def __init__(self, tenant: str, client: HubClient, agent: str) -> None:
-        self.tenant, self.client, self.agent = tenant, client, agent
+    def __init__(self, tenant: str, api: MakeClient, agent: str) -> None:
+        self.tenant, self.agent, self._api = tenant, agent, api
+        self.client: HubClient = api(tenant=tenant, agent=agent, scopes=ALL)
         self.marker = f"secret{uuid4().hex[:10]}"
         self.user = "pat"
         self.ids: set[str] = set()
         self._numbers = count(1)
+
+    @cached_property
+    def peer(self) -> World:
+        """The same tenant through another agent's key."""
+        other = World(self.tenant, self._api, "writer")
+        other.marker, other.ids = self.marker, self.ids
+        return other
 
     def text(self, about: str = "note") -> str:
         return f"{about} {self.marker}"
@@ -56,7 +65,7 @@ class World:
 
 def world_of(tenant: str, api: MakeClient) -> World:
     """The tenant, made where missing, as its strongest key sees it."""
-    return World(tenant, api(tenant=tenant, agent="planner", scopes=ALL), "planner")
+    return World(tenant, api, "planner")
 
 
 def send(client: HubClient, method: str, path: str, call: Call) -> Any:

@@ -1,28 +1,24 @@
-"""Sessions and messages."""
+"""Sessions, messages, tasks, facts, hand-offs, snapshots, decisions."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from tests.contract.calls import Call, Id
 from tests.contract.recipes import Foreign, recipe
 from tests.contract.world import World
 
 
-def new_session(world: World, **fields: object) -> Id:
+def new_session(world: World, **fields: Any) -> Id:
     name = world.name("session")
-    world.post(
-        "session/start",
-        session_id=name,
-        initial_context={"goal": world.text()},
-        metadata={"note": world.text()},
-        **fields,
-    )
+    said = {"initial_context": {"goal": world.text()}, "metadata": {"note": world.text()}}
+    world.post("session/start", **{"session_id": name} | said | fields)
     return name
 
 
 def say(world: World, session_id: Id) -> Id:
-    return world.known(
-        world.post("session/message", session_id=session_id, role="user", content=world.text())["message_id"]
-    )
+    body = {"session_id": session_id, "role": "user", "content": world.text()}
+    return world.known(world.post("session/message", **body)["message_id"])
 
 
 def talked(world: World) -> Id:
@@ -30,6 +26,17 @@ def talked(world: World) -> Id:
     for _ in range(3):
         say(world, session_id)
     return session_id
+
+
+def about(world: World, **fields: Any) -> Call:
+    return Call(body={"session_id": talked(world)} | fields)
+
+
+@recipe("GET sessions", foreign=Foreign.EMPTY, grows=new_session)
+def sessions(world: World) -> Call:
+    new_session(world)
+    talked(world)
+    return Call(query={"limit": 1, "status": "active", "agent": world.agent})
 
 
 @recipe("POST session/start", foreign=Foreign.OWN)
@@ -47,21 +54,46 @@ def resume(world: World) -> Call:
     return Call(path={"session_id": talked(world)}, body={})
 
 
+@recipe("GET session/context/{session_id}", shows=True)
+def context(world: World) -> Call:
+    return Call(path={"session_id": talked(world)})
+
+
+@recipe("GET session/context/{session_id}", shows=True)
+def context_of_a_user(world: World) -> Call:
+    return Call(path={"session_id": new_session(world, user_id=world.user)}, query={"user_id": world.user})
+
+
+@recipe("GET session/briefing", foreign=Foreign.EMPTY, shows=True)
+def briefing(world: World) -> Call:
+    talked(world)
+    return Call()
+
+
+@recipe("GET session/briefing", shows=True)
+def briefing_about_a_session(world: World) -> Call:
+    return Call(query={"session_id": talked(world)})
+
+
+@recipe("POST session/end")
+def end(world: World) -> Call:
+    return about(world, reason=world.text())
+
+
+@recipe("POST session/archive")
+def archive(world: World) -> Call:
+    return about(world)
+
+
 @recipe("POST session/message")
 def message(world: World) -> Call:
-    body = {"session_id": talked(world), "role": "user", "content": world.text(), "metadata": {"note": world.text()}}
-    return Call(body=body)
+    return about(world, role="user", content=world.text(), name="Ada", metadata={"note": world.text()})
 
 
 @recipe("POST session/messages")
 def messages(world: World) -> Call:
     said = [{"role": "user", "content": world.text()}, {"role": "assistant", "name": "Ada", "content": world.text()}]
-    return Call(body={"session_id": talked(world), "messages": said})
-
-
-@recipe("GET session/context/{session_id}", shows=True)
-def context(world: World) -> Call:
-    return Call(path={"session_id": talked(world)})
+    return about(world, messages=said)
 
 
 @recipe("GET session/{session_id}/messages", shows=True)
@@ -69,55 +101,39 @@ def message_list(world: World) -> Call:
     return Call(path={"session_id": talked(world)}, query={"limit": 2})
 
 
-@recipe("POST session/end")
-def end(world: World) -> Call:
-    return Call(body={"session_id": talked(world), "reason": world.text()})
-
-
-@recipe("POST session/archive")
-def archive(world: World) -> Call:
-    return Call(body={"session_id": talked(world)})
-
-
 @recipe("POST session/task")
 def task(world: World) -> Call:
-    return Call(body={"session_id": new_session(world), "task_id": "t1", "description": world.text()})
+    return about(world, description=world.text(), priority="high")
 
 
 @recipe("POST session/task")
-def task_again(world: World) -> Call:
-    session_id = new_session(world)
-    world.post("session/task", session_id=session_id, task_id="t1", description=world.text())
-    return Call(body={"session_id": session_id, "task_id": "t1", "status": "completed", "result": world.text()})
+def task_updated(world: World) -> Call:
+    session_id = talked(world)
+    made = world.post("session/task", session_id=session_id, description=world.text())
+    return Call(body={"session_id": session_id, "task_id": made["task"]["id"], "status": "completed"})
 
 
 @recipe("POST session/fact")
 def fact(world: World) -> Call:
-    return Call(body={"session_id": new_session(world), "key": "goal", "value": world.text()})
+    return about(world, key="city", value=world.text())
 
 
 @recipe("POST session/working-memory")
 def working_memory(world: World) -> Call:
-    return Call(body={"session_id": new_session(world), "values": {"goal": world.text()}})
+    return about(world, values={"next": world.text()})
+
+
+def handed_over(world: World) -> dict[str, Id]:
+    """A session that another agent handed to this world's agent, which has not answered."""
+    session_id = new_session(world.peer)
+    body = {"session_id": session_id, "to_agent": world.agent, "handoff_reason": world.text()}
+    given = world.peer.post("session/handoff", **body, critical_info={"city": world.text()})
+    return {"session_id": session_id, "handoff_id": world.known(given["handoff_id"])}
 
 
 @recipe("POST session/handoff")
 def handoff(world: World) -> Call:
-    body = {"session_id": talked(world), "to_agent": "expert", "handoff_reason": world.text()}
-    return Call(body=body)
-
-
-def handed_over(world: World, **fields: object) -> dict[str, Id]:
-    session_id = talked(world)
-    given = world.post(
-        "session/handoff",
-        session_id=session_id,
-        to_agent="expert",
-        handoff_reason=world.text(),
-        continuation_instructions=world.text(),
-        **fields,
-    )
-    return {"session_id": session_id, "handoff_id": world.known(given["handoff_id"])}
+    return about(world, to_agent="writer", handoff_reason=world.text(), critical_info={"city": world.text()})
 
 
 @recipe("POST session/handoff/{handoff_id}/accept")
@@ -131,89 +147,72 @@ def reject(world: World) -> Call:
 
 
 @recipe("GET session/{session_id}/handoff", shows=True)
-def handoff_context(world: World) -> Call:
+def latest_handoff(world: World) -> Call:
     return Call(path={"session_id": handed_over(world)["session_id"]})
 
 
 @recipe("GET session/{session_id}/handoffs", shows=True)
-def handoff_list(world: World) -> Call:
-    return Call(path={"session_id": handed_over(world)["session_id"]})
+def handoffs(world: World) -> Call:
+    return Call(path={"session_id": handed_over(world)["session_id"]}, query={"limit": 1})
 
 
-def keep_snapshot(world: World, session_id: Id | None = None) -> Id:
-    session_id = session_id or new_session(world)
-    kept = world.post("session/snapshot", session_id=session_id, context_data={"goal": world.text()})
-    return world.known(kept["snapshot"]["id"])
+def new_snapshot(world: World) -> dict[str, Id]:
+    session_id = new_session(world)
+    body = {"session_id": session_id, "context_type": "error", "context_data": {"open": world.text()}, "tags": ["red"]}
+    kept = world.post("session/snapshot", **body)["snapshot"]
+    return {"session_id": session_id, "snapshot_id": world.known(kept["id"])}
 
 
-def decide(world: World, session_id: Id | None = None) -> Id:
-    session_id = session_id or new_session(world)
-    kept = world.post("session/decision", session_id=session_id, title=world.text(), decision=world.text())
-    return world.known(kept["decision"]["id"])
-
-
-@recipe("POST session/snapshot", shows=True)
+@recipe("POST session/snapshot")
 def snapshot(world: World) -> Call:
-    return Call(body={"session_id": new_session(world), "context_data": {"goal": world.text()}})
+    return about(world, context_data={"open": world.text()}, context_type="task", importance=7, tags=["red"])
 
 
 @recipe("GET session/snapshot/{snapshot_id}", shows=True)
 def snapshot_get(world: World) -> Call:
-    return Call(path={"snapshot_id": keep_snapshot(world)})
+    return Call(path={"snapshot_id": new_snapshot(world)["snapshot_id"]})
 
 
-@recipe("GET session/snapshots", foreign=Foreign.EMPTY, shows=True, grows=keep_snapshot)
+@recipe("GET session/snapshots", foreign=Foreign.EMPTY, shows=True, grows=new_snapshot)
 def snapshots(world: World) -> Call:
-    for _ in range(3):
-        keep_snapshot(world)
-    return Call(query={"limit": 2})
+    new_snapshot(world)
+    new_snapshot(world)
+    return Call(query={"limit": 1, "context_type": "error", "tag": "red", "min_importance": 2})
 
 
-@recipe("GET session/snapshots", foreign=Foreign.EMPTY, shows=True)
+@recipe("GET session/snapshots", shows=True)
 def snapshots_of_a_session(world: World) -> Call:
+    return Call(query={"session_id": new_snapshot(world)["session_id"]})
+
+
+def decide(world: World) -> Id:
     session_id = new_session(world)
-    keep_snapshot(world, session_id)
-    return Call(query={"session_id": session_id, "context_type": "task"})
+    world.post("session/decision", session_id=session_id, title=world.text(), decision=world.text())
+    return session_id
 
 
-@recipe("POST session/decision", shows=True)
+@recipe("POST session/decision")
 def decision(world: World) -> Call:
-    return Call(body={"session_id": new_session(world), "title": world.text(), "decision": world.text()})
+    return about(world, title=world.text(), decision=world.text(), alternatives=["wait"])
 
 
 @recipe("GET session/decisions", foreign=Foreign.EMPTY, shows=True, grows=decide)
 def decisions(world: World) -> Call:
-    for _ in range(3):
-        decide(world)
-    return Call(query={"limit": 2})
+    decide(world)
+    decide(world)
+    return Call(query={"limit": 1})
 
 
-@recipe("GET session/decisions", foreign=Foreign.EMPTY, shows=True)
+@recipe("GET session/decisions", shows=True)
 def decisions_of_a_session(world: World) -> Call:
-    session_id = new_session(world)
-    decide(world, session_id)
-    return Call(query={"session_id": session_id})
+    return Call(query={"session_id": decide(world)})
 
 
-@recipe("POST session/save", shows=True)
+@recipe("POST session/save")
 def save(world: World) -> Call:
-    todo = {"task_id": "t1", "description": world.text()}
-    return Call(body={"session_id": talked(world), "context_data": world.text(), "todos": [todo]})
-
-
-@recipe("GET session/briefing", foreign=Foreign.EMPTY, shows=True)
-def briefing(world: World) -> Call:
-    talked(world)
-    return Call()
-
-
-@recipe("GET session/briefing", shows=True)
-def briefing_of_a_session(world: World) -> Call:
-    return Call(query={"session_id": talked(world)})
-
-
-@recipe("GET sessions", foreign=Foreign.EMPTY, shows=True, grows=talked)
-def sessions(world: World) -> Call:
-    for _ in range(3):
-        world.post("session/end", session_id=talked(world), reason=world.text())
-    return Call(query={"limit": 2})
+    return about(
+        world,
+        context_data={"open": world.text()},
+        todos=[{"description": world.text(), "status": "in_progress"}],
+        decisions=[{"title": world.text(), "decision": world.text()}],
+    )

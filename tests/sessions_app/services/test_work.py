@@ -12,7 +12,7 @@ from memoryhub.access.exceptions import Invalid, TooLarge
 from memoryhub.access.models import AuditEvent
 from memoryhub.access.principals import system_principal
 from memoryhub.access.walls import behind_walls
-from sessions_app.exceptions import SessionClosed, TaskArchived
+from sessions_app.exceptions import SessionClosed, SessionNotFound, TaskArchived
 from sessions_app.models import ContextSnapshot, Message, Session, Task
 from sessions_app.selectors import context, lists
 from sessions_app.selectors.briefing import briefing
@@ -143,7 +143,8 @@ def test_snapshots_are_found_by_type_tag_and_importance(worker, job):
     assert found(context_type="error") == ["error"]
     assert found(tag="db") == ["error", "task"]
     assert found(min_importance=5) == ["error", "system"]
-    assert found(session_id="other") == []
+    with pytest.raises(SessionNotFound):
+        found(session_id="other")
 
 
 def test_snapshots_of_a_users_session_are_for_who_names_it(worker, agent, job):

@@ -7,10 +7,10 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
+from memoryhub.access.api.fields import Choice
 from memoryhub.access.api.pagination import PageQuery
 from memoryhub.access.api.serializers import Input
 from memoryhub.access.services.agents import AGENT_ID
-from memoryhub.registry.api.fields import Choice
 from memoryhub.registry.models.entries import Priority
 from sessions_app.models import ContextSnapshot, Message, Session, Task
 

@@ -54,17 +54,6 @@ class QueryFlag(serializers.BooleanField):
     """``true`` or ``false`` in a query string."""
 
 
-class Choice(serializers.ChoiceField):
-    """One of a few strings; says which when it is another."""
-
-    default_error_messages = {"invalid_choice": "'{input}' is not known. Allowed: {allowed}."}
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str) or data not in self.choices:
-            self.fail("invalid_choice", input=data, allowed=", ".join(self.choices))
-        return str(data)
-
-
 @extend_schema_field(OpenApiTypes.ANY)
 class AnyValue(serializers.Field[Any, Any, Any, Any]):
     """Any JSON value, null included."""

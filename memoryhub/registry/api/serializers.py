@@ -6,8 +6,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from memoryhub.access.api.fields import Choice
 from memoryhub.access.api.serializers import Input, Output
-from memoryhub.registry.api.fields import AnyValue, Choice, Flag, Fraction, JSONObject, Name, Tags, Text
+from memoryhub.registry.api.fields import AnyValue, Flag, Fraction, JSONObject, Name, Tags, Text
 from memoryhub.registry.models import Layer, MemoryType, Priority, Scope
 from memoryhub.registry.models.entries import LAYER_ALIASES
 from memoryhub.registry.services.drafts import ON_CONFLICT

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
+from memoryhub.access.api.fields import Choice
 from memoryhub.access.api.serializers import Input
 from memoryhub.search.requests import (
     KIND_NAMES,
@@ -31,10 +32,8 @@ def name_field(help_text: str) -> serializers.CharField:
 class FilterFields(Input):
     """What results must be like. A filter that is left out, or null, asks nothing."""
 
-    scope = serializers.ChoiceField(choices=SCOPES, required=False, allow_null=True, help_text="Who may see it.")
-    layer = serializers.ChoiceField(
-        choices=(*LAYERS, *LAYER_ALIASES), required=False, allow_null=True, help_text="How long it lives."
-    )
+    scope = Choice(SCOPES, required=False, allow_null=True, help_text="Who may see it.")
+    layer = Choice((*LAYERS, *LAYER_ALIASES), required=False, allow_null=True, help_text="How long it lives.")
     category = name_field("Category of the entry.")
     tags = serializers.ListField(
         child=serializers.CharField(max_length=settings.CONFIG.limits.key_length),
@@ -56,13 +55,13 @@ class FilterFields(Input):
 
 class SearchInput(FilterFields):
     query = serializers.CharField(max_length=LONGEST_QUERY, help_text="What to find, in words.")
-    mode = serializers.ChoiceField(
-        choices=MODES,
+    mode = Choice(
+        MODES,
         default="hybrid",
         help_text="`keyword`: words, any of them counts; `semantic`: meaning; `hybrid`: both.",
     )
     kinds = serializers.ListField(
-        child=serializers.ChoiceField(choices=tuple(KIND_NAMES)),
+        child=Choice(tuple(KIND_NAMES)),
         required=False,
         max_length=len(KIND_NAMES),
         help_text="`entry`, `message`; both if left out.",

@@ -113,7 +113,7 @@ def test_a_store_takes_conditions(client):
         ({"key": "k", "value": 1, "importance": "0.5"}, "importance"),
         ({"key": "k", "value": 1, "importance": True}, "importance"),
         ({"key": "k", "value": 1, "tags": "a"}, "tags"),
-        ({"key": "k", "value": 1, "tags": [1]}, "tags.0"),
+        ({"key": "k", "value": 1, "tags": [1]}, "tags[0]"),
         ({"key": "k", "value": 1, "metadata": []}, "metadata"),
         ({"key": "k", "value": 1, "parent_id": "x"}, "parent_id"),
         ({"key": "k", "value": 1, "expires_at": "soon"}, "expires_at"),

@@ -54,6 +54,10 @@ class MemoryCoordinator:
         answer = await self.transport.call("POST", "/memory/context/search", without_none(wanted))
         return [ContextEntry.from_answer(result) for result in answer["results"]]
 
+    def close(self) -> None:
+        """Closes the connections to the hub; the next call opens new ones."""
+        self.transport.close()
+
     async def get_stats(self) -> dict[str, Any]:
         """Counts of entries by layer, accesses, active sessions, pending synchronization."""
         answer = await self.transport.call("GET", "/memory/stats")

@@ -1,4 +1,4 @@
-"""One HTTP call to the hub: JSON in, JSON out, a connection kept per thread."""
+"""One HTTP call to the hub: JSON in, JSON out, over connections that are kept."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import http.client
 import json
 import os
-import threading
+from collections import deque
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 from uuid import uuid4
@@ -32,7 +32,7 @@ class Transport:
         self.api_key = api_key or os.environ.get("MEMORYHUB_API_KEY") or ""
         self.agent_id = agent_id
         self.timeout = timeout
-        self._local = threading.local()
+        self._idle: deque[http.client.HTTPConnection] = deque()
 
     async def call(self, method: str, path: str, body: Any = None, **query: Any) -> dict[str, Any]:
         """The parsed answer. Raises HubError for a refusal, OSError when the hub cannot be reached."""
@@ -51,20 +51,24 @@ class Transport:
             raise HubError(status, answer)
         return answer
 
+    def close(self) -> None:
+        """Closes the kept connections; the next call opens new ones."""
+        while self._idle:
+            self._idle.pop().close()
+
     def _send(self, method: str, target: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
-        kept = getattr(self._local, "connection", None)
         try:
-            return self._exchange(kept or self._connect(), method, target, body, headers)
+            kept = self._idle.pop()
+        except IndexError:
+            return self._exchange(self._connect(), method, target, body, headers)
+        try:
+            return self._exchange(kept, method, target, body, headers)
         except STALE:
-            if kept is None:
-                raise
             return self._exchange(self._connect(), method, target, body, headers)
 
     def _connect(self) -> http.client.HTTPConnection:
         kind = http.client.HTTPSConnection if self.url.scheme == "https" else http.client.HTTPConnection
-        connection = kind(self.url.hostname or "", self.url.port, timeout=self.timeout)
-        self._local.connection = connection
-        return connection
+        return kind(self.url.hostname or "", self.url.port, timeout=self.timeout)
 
     def _exchange(
         self,
@@ -77,11 +81,12 @@ class Transport:
         try:
             connection.request(method, target, body, headers)
             response = connection.getresponse()
-            return response.status, response.read()
+            answer = response.status, response.read()
         except (OSError, http.client.HTTPException):
-            self._local.connection = None
             connection.close()
             raise
+        self._idle.append(connection)
+        return answer
 
     def _headers(self, method: str) -> dict[str, str]:
         headers = {

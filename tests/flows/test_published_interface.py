@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.error import HTTPError
 
@@ -16,6 +18,7 @@ from memoryhub.access.services import keys, tenants
 from memoryhub_client import (
     ContextEntry,
     ContextScope,
+    MemoryCoordinator,
     MemoryLayer,
     get_memory_coordinator,
     get_session_manager,
@@ -211,13 +214,17 @@ def test_full_context_has_every_published_field(hub):
     assert context["memory"].keys() >= {"critical_facts", "working_memory", "long_term_refs"}
 
 
-def coordinator_of(hub: Hub) -> Any:
-    return get_memory_coordinator(hub.url, hub.key)
+@contextmanager
+def coordinator_of(hub: Hub) -> Iterator[MemoryCoordinator]:
+    coordinator = get_memory_coordinator(hub.url, hub.key)
+    try:
+        yield coordinator
+    finally:
+        coordinator.close()
 
 
 def test_python_store_and_retrieve(hub):
-    async def example() -> None:
-        coordinator = coordinator_of(hub)
+    async def example(coordinator: MemoryCoordinator) -> None:
         entry = ContextEntry(
             key="user_theme_preference",
             value="dark",
@@ -236,12 +243,12 @@ def test_python_store_and_retrieve(hub):
         )
         assert retrieved.value == "dark"
 
-    asyncio.run(example())
+    with coordinator_of(hub) as coordinator:
+        asyncio.run(example(coordinator))
 
 
 def test_python_search_stats_and_a_missing_key(hub):
-    async def example() -> None:
-        coordinator = coordinator_of(hub)
+    async def example(coordinator: MemoryCoordinator) -> None:
         await coordinator.store_context(
             ContextEntry(
                 key="customer_preferences",
@@ -270,14 +277,14 @@ def test_python_search_stats_and_a_missing_key(hub):
         } <= stats.keys()
         assert stats["cache_size"].keys() == {"ephemeral", "session"}
 
-    asyncio.run(example())
+    with coordinator_of(hub) as coordinator:
+        asyncio.run(example(coordinator))
 
 
 def test_python_session_and_handoff(live_server):
     hub = Hub(live_server.url, "tenant_789")
 
-    async def example() -> None:
-        coordinator = coordinator_of(hub)
+    async def example(coordinator: MemoryCoordinator) -> None:
         manager = await get_session_manager(coordinator)
         await manager.start_session(session_id="chat_session_456", tenant_id="tenant_789", user_id="user_123")
         await manager.add_message(
@@ -319,7 +326,8 @@ def test_python_session_and_handoff(live_server):
         ended = await manager.get_full_context("chat_session_456")
         assert ended["status"] in ("ended", "archived")
 
-    asyncio.run(example())
+    with coordinator_of(hub) as coordinator:
+        asyncio.run(example(coordinator))
 
 
 ACCESS_STATISTICS = """
@@ -337,7 +345,7 @@ def test_the_published_access_statistics_run(hub):
     hub.post("/memory/context/store", **PREFERENCE)
     for _ in range(3):
         hub.post("/memory/context/retrieve", key="customer_preference_123", scope="user", user_id="user_789")
-    access_log.flush()
+    access_log.log.flush()
     with role("memoryhub_owner"), connection.cursor() as cursor:
         cursor.execute(ACCESS_STATISTICS)
         key, count, latency, rate = cursor.fetchone()

@@ -36,6 +36,13 @@ class Job:
     description: str
     limit: int = 500
 
+    @property
+    def interval(self) -> str:
+        hours, minutes = divmod(self.every_minutes, 60)
+        if minutes or not hours:
+            return f"{self.every_minutes} min"
+        return f"{hours} h"
+
     def load(self) -> Work:
         """The function. Raises ImportError for a wrong path."""
         work: Work = import_string(self.work)

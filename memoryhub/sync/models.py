@@ -150,6 +150,16 @@ class JobRun(models.Model):
     def __str__(self) -> str:
         return f"{self.job} at {self.started_at:%Y-%m-%d %H:%M}"
 
+    @property
+    def duration(self) -> str:
+        return f"{(self.finished_at - self.started_at).total_seconds():.2f} s" if self.finished_at else "–"
+
+    @property
+    def summary(self) -> str:
+        """What it did, in words: only what is not zero."""
+        did = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in self.did.items() if count)
+        return did or "nothing to do"
+
 
 class HubEpoch(models.Model):
     """One row: a restore from backup raises it, so that replicas know to start afresh."""

@@ -15,7 +15,8 @@ from tests.sync.mirror import WRITER, announce
 
 pytestmark = pytest.mark.django_db
 
-STAFF = Principal(kind="staff", name="ann")
+ADMIN = frozenset({"admin"})
+STAFF = Principal(kind="staff", name="ann", permissions=ADMIN)
 OTHER = Principal(kind="key", name="k", tenant_id="other")
 
 
@@ -93,14 +94,14 @@ def test_it_is_audited_per_tenant(mirror):
 def test_staff_of_one_tenant_reaches_no_other(mirror):
     announce()
     announce(by=OTHER)
-    limited = Principal(kind="staff", name="ben", staff_tenants=("other",))
+    limited = Principal(kind="staff", name="ben", staff_tenants=("other",), permissions=ADMIN)
     assert deliveries.park(ids(), principal=limited) == 1
     assert seen() == [("pending", 0), ("parked", 0)]
 
 
 def test_deliveries_of_global_entries_belong_to_unlimited_staff(mirror):
     announce(by=system_principal("test"))
-    limited = Principal(kind="staff", name="ben", staff_tenants=("other",))
+    limited = Principal(kind="staff", name="ben", staff_tenants=("other",), permissions=ADMIN)
     assert deliveries.park(ids(), principal=limited) == 0
     assert deliveries.park(ids(), principal=STAFF) == 1
 
@@ -109,3 +110,9 @@ def test_an_api_key_governs_no_deliveries(mirror):
     announce()
     with pytest.raises(Forbidden):
         deliveries.retry(ids(), principal=WRITER)
+
+
+def test_staff_that_may_not_govern_is_refused(mirror):
+    announce()
+    with pytest.raises(Forbidden):
+        deliveries.retry(ids(), principal=Principal(kind="staff", name="eve", permissions=frozenset({"read"})))

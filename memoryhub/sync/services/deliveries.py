@@ -43,6 +43,7 @@ def park(ids: Iterable[int], *, principal: Principal, reason: str = "") -> int:
 def change(statement: str, ids: Iterable[int], *, principal: Principal, error: str = "") -> list[Changed]:
     if principal.kind == "key":
         raise Forbidden("Deliveries are governed by staff, in the admin.")
+    principal.require("admin")
     mine = list(Delivery.objects.visible_to(principal).filter(pk__in=ids).order_by("pk").values_list("pk", flat=True))
     with connection.cursor() as cursor:
         cursor.execute(statement, {"ids": mine, "error": error})

@@ -15,11 +15,14 @@ class SessionsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from memoryhub.access.principals import guard_sessions
         from memoryhub.search import presenters
         from memoryhub.sync import jobs, stores
         from sessions_app.presenters import messages
+        from sessions_app.services.finding import refuse_foreign_session
         from sessions_app.stores import ConversationStore
 
+        guard_sessions(refuse_foreign_session)
         stores.register(ConversationStore())
         presenters.register("message", messages)
         for name, work, pause, description in JOBS:

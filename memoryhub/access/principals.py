@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 from uuid import UUID
@@ -50,14 +51,20 @@ class Principal:
             raise ScopeMissing(permission)
 
     def naming(self, *, user_id: str | None = None, session_id: str | None = None) -> Principal:
-        """The same caller, speaking about a user and a session. A bound key may name no other user."""
+        """The same caller, speaking about a user and a session.
+
+        A key bound to a user may name no other user, and no session of another.
+        """
         if self.bound_user and user_id and user_id != self.bound_user:
             raise Forbidden("This key is bound to another user.", code="user_mismatch")
         user = user_id or self.named_user or self.bound_user
         session = session_id or self.named_session
         if (user, session) == (self.named_user, self.named_session):
             return self
-        return replace(self, named_user=user, named_session=session)
+        named = replace(self, named_user=user, named_session=session)
+        if self.bound_user and session != self.named_session:
+            check_session(named)
+        return named
 
     def within(self, tenant_id: str | None) -> Principal:
         """The same caller inside a tenant: only platform keys, staff and the system may choose one."""
@@ -71,6 +78,21 @@ class Principal:
         if self.kind == "system" or (self.kind == "key" and self.platform):
             return True
         return self.kind == "staff" and (self.staff_tenants is None or tenant_id in self.staff_tenants)
+
+
+#: Raises when the session that a user-bound caller names is another user's.
+SessionGuard = Callable[[Principal], None]
+_session_guards: list[SessionGuard] = []
+
+
+def guard_sessions(guard: SessionGuard) -> None:
+    """For the house that knows sessions, in ``AppConfig.ready``: this one cannot tell whose a session is."""
+    _session_guards.append(guard)
+
+
+def check_session(principal: Principal) -> None:
+    for guard in _session_guards:
+        guard(principal)
 
 
 def system_principal(name: str, tenant_id: str | None = None) -> Principal:

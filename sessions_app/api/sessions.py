@@ -55,7 +55,8 @@ class StartView(HubView):
             session_id=data.get("session_id"),
             initial_context=data.get("initial_context"),
             metadata=data.get("metadata"),
-            principal=self.principal(request, data),
+            # the name is a wish here: whether the session may be entered is for the verb to say
+            principal=self.principal(request, data | {"session_id": None}),
         )
         return Response({"success": True, **rendering.session(started.session), "resumed": started.resumed})
 

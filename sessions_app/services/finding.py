@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from memoryhub.access.exceptions import Invalid
 from memoryhub.access.principals import Principal
+from memoryhub.access.walls import behind_walls
 from sessions_app.exceptions import SessionClosed, SessionNotFound
 from sessions_app.models import Session
 
@@ -54,6 +55,14 @@ def checked(session: Session | None, principal: Principal) -> Session:
     if session is None or (session.user_id and principal.named_user and session.user_id != principal.named_user):
         raise SessionNotFound()
     return session
+
+
+def refuse_foreign_session(principal: Principal) -> None:
+    """A key bound to a user names no session of another one: it would open what is scoped to that session."""
+    with behind_walls(principal):
+        row = Session.objects.filter(tenant_id=principal.tenant_id, session_id=principal.named_session).first()
+    if row is not None and row.user_id is not None and row.user_id != principal.bound_user:
+        raise SessionNotFound()
 
 
 def require_open(session: Session) -> None:

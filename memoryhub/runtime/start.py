@@ -12,9 +12,10 @@ import time
 from pathlib import Path
 
 from memoryhub.config import Config, ConfigError, get_config
+from memoryhub.runtime.archive import is_occupied
 from memoryhub.runtime.boot import StartError, check_port, lock_home, prepare_home
 from memoryhub.runtime.child import Child
-from memoryhub.runtime.database import embedded_server, ensure_database
+from memoryhub.runtime.database import database_urls, embedded_server, ensure_database
 from memoryhub.runtime.external import prepare_external
 from memoryhub.runtime.output import Output
 from memoryhub.runtime.postgres import PostgresError, death_signal
@@ -71,11 +72,16 @@ def bring_up(supervisor: Supervisor) -> None:
     web, *others = services(supervisor.config)
     supervisor.output.say("Starting the web server.")
     supervisor.add(web)
-    first_boot = supervisor.add(FIRST_BOOT)
-    wait_for_web(supervisor, first_boot)
+    # asked here because it is cheap: a process that only finds out costs a second of each start
+    first_boot = None if is_occupied(database_urls(supervisor.config).owner) else supervisor.add(FIRST_BOOT)
+    ready = wait_for_web(supervisor, first_boot)
     for program in [*others, *model_preparation(supervisor.config)]:
         supervisor.add(program)
-    announce(supervisor, first_boot, time.monotonic() - started)
+    if ready:
+        supervisor.output.say(
+            f"MemoryHub is ready after {time.monotonic() - started:.1f} s: {web_url(supervisor.config)}"
+        )
+    announce(supervisor, first_boot)
 
 
 def start_database(supervisor: Supervisor) -> None:
@@ -105,14 +111,16 @@ def prepare_schema(supervisor: Supervisor) -> None:
         )
 
 
-def wait_for_web(supervisor: Supervisor, first_boot: Child) -> None:
+def wait_for_web(supervisor: Supervisor, first_boot: Child | None) -> bool:
+    """Whether it answers; after a while the caller goes on without it, and the supervisor goes on trying."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (answers(supervisor.config) and first_boot.process is None):
+    while not (answers(supervisor.config) and (first_boot is None or first_boot.process is None)):
         supervisor.tend()
         supervisor.pump(0.1)
         if time.monotonic() > deadline:
             supervisor.output.say("The web server has not answered yet; the lines above may say why. Going on trying.")
-            return
+            return False
+    return True
 
 
 def address(config: Config) -> str:
@@ -131,15 +139,18 @@ def answers(config: Config) -> bool:
         connection.close()
 
 
-def announce(supervisor: Supervisor, first_boot: Child, seconds: float) -> None:
-    url = f"http://{address(supervisor.config)}:{supervisor.config.server.port}"
-    supervisor.output.say(f"MemoryHub is ready after {seconds:.1f} s: {url}")
-    if first_boot.exit_code:
+def web_url(config: Config) -> str:
+    return f"http://{address(config)}:{config.server.port}"
+
+
+def announce(supervisor: Supervisor, first_boot: Child | None) -> None:
+    url = web_url(supervisor.config)
+    if first_boot and first_boot.exit_code:
         for line in first_boot.captured:
             supervisor.output.say(line, first_boot.name)
         supervisor.output.say("The first login could not be made; the lines above say why. The next start tries again.")
         return
-    made = json.loads(first_boot.captured[-1]) if first_boot.captured else {}
+    made = json.loads(first_boot.captured[-1]) if first_boot and first_boot.captured else {}
     for line in first_lines(url, made) if made else later_lines(url):
         # not into the log file: it would keep the password and the key
         supervisor.output.show(line)

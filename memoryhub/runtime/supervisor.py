@@ -114,8 +114,12 @@ class Supervisor:
     # -- processes ----------------------------------------------------------------------------
 
     def add(self, program: Program) -> Child:
+        """Takes a program into care and starts it; a periodic one after its first pause."""
         child = self.children[program.name] = Child(program)
-        self.start_child(child)
+        if program.kind == "periodic":
+            child.due_at = time.monotonic() + program.every
+        else:
+            self.start_child(child)
         return child
 
     def start_child(self, child: Child) -> None:

@@ -1,5 +1,13 @@
 from django.apps import AppConfig
 
+#: name, function in services/sweeping.py, minutes between runs, what it does
+OWN_JOBS = (
+    ("heartbeat", "heartbeat", 1, "Shows that jobs run; the watchdog restarts them if not."),
+    ("sync_sweep", "sweep_outbox", 1, "Settles events that are done; parks deliveries that no store will take."),
+    ("purge_outbox", "purge", 60, "Removes old events, runs of jobs and queue records."),
+    ("access_sweep", "sweep_access", 30, "Removes idempotency keys and rate windows that have ended."),
+)
+
 
 class SyncConfig(AppConfig):
     name = "memoryhub.sync"
@@ -15,15 +23,5 @@ class SyncConfig(AppConfig):
         for config in settings.CONFIG.sync.http_stores:
             stores.register(HttpStore(config))
         health.register_own()
-        upkeep = "memoryhub.sync.services.sweeping"
-        for job in (
-            jobs.Job("heartbeat", f"{upkeep}.heartbeat", 1, "Shows that jobs run; the watchdog restarts them if not."),
-            jobs.Job(
-                "sync_sweep",
-                f"{upkeep}.sweep_outbox",
-                1,
-                "Settles events whose deliveries are all done; parks deliveries that no store will take.",
-            ),
-            jobs.Job("purge_outbox", f"{upkeep}.purge", 60, "Removes old events, runs and queue records.", 1000),
-        ):
-            jobs.register(job)
+        for name, work, pause, description in OWN_JOBS:
+            jobs.register(jobs.Job(name, f"memoryhub.sync.services.sweeping.{work}", pause, description, limit=1000))

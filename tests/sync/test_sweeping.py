@@ -9,9 +9,11 @@ from django.db.models import F
 from django.utils import timezone
 from django_q.models import Task
 
+from memoryhub.access.models import IdempotencyKey
 from memoryhub.access.principals import system_principal
+from memoryhub.sync import jobs
 from memoryhub.sync.models import Delivery, JobRun, SyncEvent
-from memoryhub.sync.services import sweeping
+from memoryhub.sync.services import job_runs, sweeping
 from memoryhub.sync.services.relay import run_once
 from tests.sync.mirror import Mirror, announce, announce_many, registered
 
@@ -65,3 +67,18 @@ def test_old_runs_and_queue_records_go():
     Task.objects.create(id="b", name="b", func="f", started=old, stopped=timezone.now())
     assert sweeping.purge(principal=SYSTEM, limit=3) == {"events": 0, "job_runs": 1, "queue_records": 1}
     assert (JobRun.objects.count(), Task.objects.count()) == (1, 1)
+
+
+def test_idempotency_keys_that_have_ended_go():
+    for name in ("old", "new"):
+        IdempotencyKey.objects.create(tenant_id="acme", caller="c", key=name, digest=b"x")
+    IdempotencyKey.objects.filter(key="old").update(created_at=timezone.now() - timedelta(hours=25))
+    assert sweeping.sweep_access(principal=SYSTEM, limit=10)["idempotency_keys"] == 1
+    assert IdempotencyKey.objects.get().key == "new"
+
+
+def test_every_declared_job_runs():
+    for job in jobs.every():
+        run = job_runs.run(job.name, now=True)
+        assert run is not None
+        assert (job.name, run.outcome, run.error) == (job.name, "done", "")

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django_q.models import OrmQ, Task
 
 from memoryhub.access.principals import Principal
+from memoryhub.access.services import idempotency, rates
 from memoryhub.sync import stores
 from memoryhub.sync.models import JobRun
 from memoryhub.sync.services import heartbeats
@@ -69,6 +70,11 @@ def purge(*, principal: Principal, limit: int) -> dict[str, int]:
         "job_runs": delete_some(JobRun.objects.filter(started_at__lt=cutoff), limit),
         "queue_records": delete_some(Task.objects.filter(stopped__lt=cutoff), limit),
     }
+
+
+def sweep_access(*, principal: Principal, limit: int) -> dict[str, int]:
+    """The ground floor registers no jobs itself: it knows nothing of them."""
+    return {"idempotency_keys": idempotency.sweep(principal=principal), "rate_windows": rates.sweep()}
 
 
 def delete_some(rows: QuerySet[Any], limit: int) -> int:

@@ -94,6 +94,9 @@ class Rates(Section):
     per_ip_per_minute: int = Field(
         600, ge=0, description="Failed or keyless requests a minute from one address; 0 turns the limit off."
     )
+    sign_ins_per_minute: int = Field(
+        10, ge=0, description="Attempts a minute to sign in to the admin from one address; 0 turns the limit off."
+    )
     lease_block: int = Field(
         500, ge=1, le=100_000, description="Requests that a web process leases at a time; the most it may overshoot."
     )

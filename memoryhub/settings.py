@@ -124,6 +124,7 @@ APP_ROLE = conninfo_to_dict(DATABASE_URLS.app)["user"]
 SYSTEM_ROLE = conninfo_to_dict(DATABASE_URLS.system)["user"]
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTHENTICATION_BACKENDS = ["memoryhub.access.sign_in.ThrottledBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},

@@ -37,4 +37,3 @@ def test_inside_a_transaction_it_joins():
     with behind_walls(Principal(kind="key", name="k", tenant_id="b")):
         assert one_trip(TENANT, [], principal=CALLER) == [("a",)]
         assert one_trip(TENANT, [], principal=Principal(kind="key", name="k", tenant_id="b")) == [("b",)]
-

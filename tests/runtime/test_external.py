@@ -21,8 +21,8 @@ CREATE ROLE boss LOGIN SUPERUSER; CREATE ROLE passer LOGIN BYPASSRLS; CREATE ROL
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("ext") / "data", fast=True, say=lambda line: None)
+def server(module_folder: Path) -> Iterator[EmbeddedPostgres]:
+    server = EmbeddedPostgres(module_folder / "data", fast=True, say=lambda line: None)
     server.start()
     with psycopg.connect(server.superuser_url(), autocommit=True) as connection:
         connection.execute(MAKE)

@@ -20,8 +20,8 @@ from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("pg") / "data"
+def cluster(module_folder: Path) -> Path:
+    return module_folder / "data"
 
 
 @pytest.fixture

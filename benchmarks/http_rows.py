@@ -26,7 +26,8 @@ INSERT INTO memory_context_registry (id, key, layer, scope, priority, category, 
   content, memory_type, tags)
 VALUES (%(id)s, %(key)s, 'long_term', 'tenant', 'medium', 'general', 'bench', 'raw', %(value)s, 'raw',
   'theme dark notifications language en density compact', 'general', '{}');
-INSERT INTO memory_context_versions (id, entry_id, tenant_id, version, action, value, metadata, attributes, author, reason)
+INSERT INTO memory_context_versions (id, entry_id, tenant_id, version, action, value, metadata, attributes, author,
+  reason)
 VALUES (gen_random_uuid(), %(id)s, 'raw', 1, 'stored', %(value)s, '{}', '{}', 'raw', '');
 INSERT INTO memory_audit_trail (id, tenant_id, at, action, outcome, actor, actor_kind, request_id, object_type,
   object_id, reason)

@@ -48,16 +48,16 @@ class Hub:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
-        log = (self.home / "output.log").open("ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "run"],
-            cwd=ROOT,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        with (self.home / "output.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "run"],
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         self.wait_until_ready()
         return self
 

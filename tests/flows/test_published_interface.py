@@ -49,7 +49,7 @@ class Hub:
 
 
 @pytest.fixture
-def hub(live_server) -> Hub:
+def hub(live_server: Any) -> Hub:
     return Hub(live_server.url, "tenant_456")
 
 
@@ -241,6 +241,7 @@ def test_python_store_and_retrieve(hub):
         retrieved = await coordinator.retrieve_context(
             key="user_theme_preference", scope=ContextScope.USER, user_id="user_123", tenant_id="tenant_456"
         )
+        assert retrieved
         assert retrieved.value == "dark"
 
     with coordinator_of(hub) as coordinator:
@@ -317,6 +318,7 @@ def test_python_session_and_handoff(live_server):
         result = await coordinator.retrieve_context(
             key=f"session_state_{session_id}", scope=ContextScope.SESSION, session_id=session_id
         )
+        assert result
         assert result.value.get("status") == "active"
         assert result.value.get("last_activity")
 

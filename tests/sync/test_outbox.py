@@ -54,6 +54,7 @@ def test_a_delivery_brings_its_event(mirror):
     with connection.execute_wrapper(lambda *_: pytest.fail("the event was read again")):
         assert (delivery.object_id, delivery.version) == (thing, 3)
         assert (delivery.event.event_type, delivery.event.context_key) == ("thing.stored", f"thing-{thing}")
+        assert isinstance(delivery.event.payload, dict)
 
 
 def test_an_event_is_processed_when_all_its_stores_have_it():

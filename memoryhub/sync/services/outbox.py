@@ -7,6 +7,7 @@ supersedes older ones: stores take over current state, not changes.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -136,7 +137,8 @@ def delivery_from(row: Sequence[Any]) -> Delivery:
             version=version,
             source_system=source,
             priority=priority,
-            payload=payload,
+            # Django leaves jsonb as text for its own field to decode; this row passed no field
+            payload=json.loads(payload),
         ),
     )
 

@@ -41,7 +41,7 @@ class HttpStore:
         self.url = urlsplit(config.url)
         self.timeout = config.timeout_seconds
         self._stopped = False
-        self._rounds_away = 0
+        self._away_since: float | None = None
 
     @property
     def topics(self) -> frozenset[str]:
@@ -86,16 +86,17 @@ class HttpStore:
         return problems
 
     def _reach(self, connection: http.client.HTTPConnection) -> NotReady | None:
-        """Connects where needed; how long to leave the server alone when nobody is there."""
+        """Connects where needed. When nobody is there: leave it alone for half as long as it has been away."""
         if connection.sock is not None:
             return None
         try:
             connection.connect()
         except OSError as error:
-            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**self._rounds_away)
-            self._rounds_away = min(self._rounds_away + 1, 10)
+            now = time.monotonic()
+            self._away_since = self._away_since or now
+            pause = min(LONGEST_PAUSE, max(FIRST_PAUSE, (now - self._away_since) / 2))
             return NotReady(f"{self.url.netloc} cannot be reached: {error}", retry_in=pause)
-        self._rounds_away = 0
+        self._away_since = None
         return None
 
     def _send(

@@ -19,8 +19,13 @@ from django.db import connection
 from pydantic import SecretStr
 
 from memoryhub.access.ids import new_id
+from memoryhub.access.principals import Principal
+from memoryhub.access.walls import behind_walls
 from memoryhub.config import ROOT
 from memoryhub.config import HttpStore as HttpStoreSettings
+from memoryhub.registry.models import ContextEntry
+from memoryhub.registry.services import entries
+from memoryhub.registry.services.drafts import Draft
 from memoryhub.sync import states
 from memoryhub.sync.http_store import HttpStore, document, judge, signature
 from memoryhub.sync.models import Delivery, SyncEvent
@@ -33,6 +38,7 @@ from tests.sync.test_relays import RunningRelay, statuses
 from tests.waiting import until
 
 SECRET = "not so secret"
+WRITER = Principal(kind="key", name="w", tenant_id="acme", agent_id="w", permissions=frozenset({"read", "write"}))
 
 
 class Things:
@@ -54,9 +60,13 @@ class Things:
 
 
 @pytest.fixture
-def things(monkeypatch) -> Things:
-    truth = Things()
+def secret(monkeypatch):
     monkeypatch.setattr(settings.CONFIG.access, "webhook_secret", SecretStr(SECRET))
+
+
+@pytest.fixture
+def things(monkeypatch, secret) -> Things:
+    truth = Things()
     monkeypatch.setattr(states, "_loaders", {"thing": truth.load})
     return truth
 
@@ -142,6 +152,26 @@ def test_a_store_that_fails_times_out_and_restarts_ends_equal_to_the_hub(things,
     assert {doc["object_id"] for doc in gone} == {str(key) for key in known if key not in things.states}
     with role("memoryhub_system"):
         assert not SyncEvent.objects.filter(processed=False).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("impatient", "secret")
+def test_entries_end_up_elsewhere_as_they_are_in_the_registry(tmp_path):
+    with (
+        store_process(tmp_path / "journal", "--fail-every", "5") as process,
+        registered(store_at(process.url)),
+        RunningRelay(),
+    ):
+        for number in range(100):
+            entries.store(Draft(key=f"k{number % 40}", value={"n": number}, scope="tenant"), principal=WRITER)
+        until(lambda: not statuses()["pending"], 30, "the store to catch up")
+        held = process.answer()["objects"]
+    with behind_walls(WRITER):
+        rows = list(ContextEntry.objects.values_list("pk", "sync_version", "value"))
+    assert len(rows) == 40
+    assert {(key, doc["version"], doc["state"]["value"]["n"]) for key, doc in held.items()} == {
+        (str(key), version, value["n"]) for key, version, value in rows
+    }
 
 
 @pytest.mark.django_db

@@ -152,7 +152,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["memoryhub.access.api.permissions.HasPrincipal"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["memoryhub.access.api.parsers.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "memoryhub.access.api.openapi.HubSchema",
     "EXCEPTION_HANDLER": "memoryhub.access.api.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "DEFAULT_METADATA_CLASS": None,
@@ -169,6 +169,11 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SORT_OPERATION_PARAMETERS": False,
     "ENUM_NAME_OVERRIDES": {
+        "LayerEnum": "memoryhub.registry.models.Layer.choices",
+        "LayerOrAliasEnum": "memoryhub.registry.api.serializers.LAYERS",
+        "LayerFilterEnum": "memoryhub.search.api.inputs.FILTER_LAYERS",
+        "ScopeEnum": "memoryhub.registry.models.Scope.choices",
+        "ScopeFilterEnum": "memoryhub.search.requests.SCOPES",
         "SessionStatusEnum": "sessions_app.models.Session.Status",
         "TaskStatusEnum": "sessions_app.models.Task.Status",
         "HandoffStatusEnum": "sessions_app.models.Handoff.Status",
@@ -177,6 +182,15 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "APPEND_COMPONENTS": {"securitySchemes": {"ApiKey": {"type": "http", "scheme": "bearer"}}},
     "SECURITY": [{"ApiKey": []}],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "memoryhub.openapi.complete_document",
+    ],
+    "TAGS": [
+        {"name": "context", "description": "Memories: stored by key, found, changed, restored."},
+        {"name": "session", "description": "Conversations: messages, tasks, facts, hand-offs, snapshots, decisions."},
+        {"name": "hub", "description": "The hub itself."},
+    ],
 }
 
 # Measured safe: queue_limit = workers and retry well above timeout run nothing twice. The retry clock starts when a

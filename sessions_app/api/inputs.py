@@ -68,7 +68,7 @@ class StartInput(CallerInput):
 
 
 class MessageFields(Input):
-    role = Choice(Message.Role.values)
+    role = Choice(Message.Role.choices)
     content = serializers.CharField(allow_blank=True, trim_whitespace=False)
     name = name_field(required=False, allow_null=True, help_text="The speaker.")
     at = serializers.DateTimeField(required=False, allow_null=True, help_text="When it was said, if not now.")
@@ -86,8 +86,12 @@ class MessagesInput(SessionInput):
 
 
 class MessagesQuery(CallerInput):
-    after = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1, default=0)
-    limit = serializers.IntegerField(required=False, min_value=1, max_value=settings.CONFIG.limits.page, default=50)
+    after = serializers.IntegerField(
+        required=False, min_value=0, max_value=2**31 - 1, default=0, help_text="Messages with greater numbers."
+    )
+    limit = serializers.IntegerField(
+        required=False, min_value=1, max_value=settings.CONFIG.limits.page, default=50, help_text="Rows on a page."
+    )
 
 
 def object_field(**kwargs: Any) -> JSONObject:
@@ -97,8 +101,8 @@ def object_field(**kwargs: Any) -> JSONObject:
 class TaskFieldsInput(Input):
     task_id = name_field(required=False, help_text="Updates the task of that name, or makes it; made up if left out.")
     description = serializers.CharField(required=False, max_length=10_000, help_text="Needed for a new task.")
-    status = Choice(Task.Status.values, required=False)
-    priority = Choice(Priority.values, required=False)
+    status = Choice(Task.Status.choices, required=False)
+    priority = Choice(Priority.choices, required=False)
     assigned_agent = name_field(required=False, allow_null=True)
     result = serializers.JSONField(required=False, allow_null=True)
     metadata = object_field()
@@ -146,7 +150,7 @@ class EndInput(SessionInput):
 
 
 class SnapshotFields(Input):
-    context_type = Choice(ContextSnapshot.ContextType.values, default="task")
+    context_type = Choice(ContextSnapshot.ContextType.choices, default="task")
     tags = serializers.ListField(child=name_field(), required=False, max_length=100)
     importance = serializers.IntegerField(min_value=1, max_value=10, default=5)
     expires_at = serializers.DateTimeField(required=False, allow_null=True, help_text="After 30 days if left out.")
@@ -182,7 +186,7 @@ class CallerPage(PageQuery):
 
 
 class SessionsQuery(CallerPage):
-    status = Choice(Session.Status.values, required=False)
+    status = Choice(Session.Status.choices, required=False, help_text="Only sessions in this state.")
     agent = name_field(required=False, help_text="Sessions whose current agent this is.")
 
 
@@ -191,9 +195,11 @@ class OfSessionPage(CallerPage):
 
 
 class SnapshotsQuery(OfSessionPage):
-    context_type = Choice(ContextSnapshot.ContextType.values, required=False)
-    tag = name_field(required=False)
-    min_importance = serializers.IntegerField(min_value=1, max_value=10, required=False)
+    context_type = Choice(ContextSnapshot.ContextType.choices, required=False)
+    tag = name_field(required=False, help_text="One of its tags.")
+    min_importance = serializers.IntegerField(
+        min_value=1, max_value=10, required=False, help_text="At least this important, of 10."
+    )
 
 
 class BriefingQuery(CallerInput):

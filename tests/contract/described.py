@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from drf_spectacular.generators import SchemaGenerator
 
 from tests.contract.routes import Route
+
+SNAPSHOT = Path(__file__).parents[2] / "docs" / "openapi.yaml"
 
 
 @cache

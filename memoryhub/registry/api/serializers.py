@@ -29,12 +29,12 @@ class AttributesInput(Input):
     """What can be said about an entry beside its key and value."""
 
     layer = Choice(LAYERS, required=False, help_text="How long it lives; a new entry is long_term.")
-    priority = Choice(Priority.values, required=False, help_text="A new entry has medium.")
+    priority = Choice(Priority.choices, required=False, help_text="A new entry has medium.")
     category = Name(required=False, help_text="A new entry has general.")
     source = Name(  # type: ignore[assignment]
         required=False, help_text="Where it comes from; a new entry has api."
     )
-    memory_type = Choice(MemoryType.values, required=False, help_text="A new entry is general.")
+    memory_type = Choice(MemoryType.choices, required=False, help_text="A new entry is general.")
     importance = Fraction(required=False, help_text="0 to 1; a new entry has 0.5.")
     tags = Tags(required=False)
     metadata = JSONObject(required=False, help_text="Any JSON object. Sent again, it replaces the old one.")
@@ -52,7 +52,7 @@ class StoreInput(AddressInput, AttributesInput):
     key = Name()
     value = AnyValue(help_text="Any JSON up to limits.value_kb.")
     scope = Choice(
-        Scope.values, required=False, help_text="Who may see it. Left out: user when user_id is named, else tenant."
+        Scope.choices, required=False, help_text="Who may see it. Left out: user when user_id is named, else tenant."
     )
     on_conflict = Choice(ON_CONFLICT, required=False, help_text="What an existing entry does to this store.")
 
@@ -71,7 +71,7 @@ class ChangeInput(AttributesInput):
 class RetrieveInput(AddressInput):
     key = Name()
     scope = Choice(
-        Scope.values,
+        Scope.choices,
         required=False,
         help_text="Left out, the first hit of agent, session, user, tenant and global is answered.",
     )
@@ -93,8 +93,8 @@ class GetQuery(NamingQuery):
 class StoredOutput(Output):
     entry_id = serializers.UUIDField()
     key = serializers.CharField()
-    layer = Choice(Layer.values)
-    scope = Choice(Scope.values)
+    layer = Choice(Layer.choices)
+    scope = Choice(Scope.choices)
     sync_version = serializers.IntegerField()
     created = serializers.BooleanField(help_text="There was no such entry before.")
     kept = serializers.BooleanField(help_text="on_conflict=keep found an entry and left it as it was.")
@@ -106,9 +106,9 @@ class EntryOutput(Output):
     entry_id = serializers.UUIDField()
     key = serializers.CharField()
     value = AnyValue()
-    layer = Choice(Layer.values)
-    scope = Choice(Scope.values)
-    priority = Choice(Priority.values)
+    layer = Choice(Layer.choices)
+    scope = Choice(Scope.choices)
+    priority = Choice(Priority.choices)
     category = serializers.CharField()
     source = serializers.CharField()  # type: ignore[assignment]
     tenant_id = serializers.CharField(allow_null=True)
@@ -116,7 +116,7 @@ class EntryOutput(Output):
     session_id = serializers.CharField(allow_null=True)
     agent_id = serializers.CharField(allow_null=True)
     metadata = JSONObject()
-    memory_type = Choice(MemoryType.values)
+    memory_type = Choice(MemoryType.choices)
     importance = serializers.FloatField()
     tags = serializers.ListField(child=serializers.CharField())
     origin_session = serializers.CharField(allow_null=True)

@@ -22,6 +22,8 @@ from memoryhub.search.requests import (
     Filters,
 )
 
+FILTER_LAYERS = (*LAYERS, *LAYER_ALIASES)
+
 
 def name_field(help_text: str) -> serializers.CharField:
     return serializers.CharField(
@@ -33,7 +35,7 @@ class FilterFields(Input):
     """What results must be like. A filter that is left out, or null, asks nothing."""
 
     scope = Choice(SCOPES, required=False, allow_null=True, help_text="Who may see it.")
-    layer = Choice((*LAYERS, *LAYER_ALIASES), required=False, allow_null=True, help_text="How long it lives.")
+    layer = Choice(FILTER_LAYERS, required=False, allow_null=True, help_text="How long it lives.")
     category = name_field("Category of the entry.")
     tags = serializers.ListField(
         child=serializers.CharField(max_length=settings.CONFIG.limits.key_length),

@@ -1,0 +1,117 @@
+"""Sample values for the examples in the API's description, by the names of fields: one story for all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Schema = dict[str, Any]
+UUID = "019cac5b-6f25-7c8a-8d3e-1f2a3b4c5d6e"
+MOMENT = "2026-03-02T10:00:00Z"
+
+#: What a field is called, and what stands in it.
+VALUES: dict[str, Any] = {
+    "access_count": 12,
+    "agent_id": "code_specialist",
+    "alternatives": ["a longer fixed lifetime"],
+    "answer_reason": "first action",
+    "author": "general_assistant",
+    "category": "user_preferences",
+    "checksum": "3b0c4f2e6d1a9b8c7d5e4f3a2b1c0d9e8f7a6b5c4d3e2f1a0b9c8d7e6f5a4b3c",
+    "content": "The login page shows a blank screen.",
+    "context_data": {"working_on": "auth/login.py", "blocked_by": None},
+    "continuation_instructions": "Read auth/login.py and say why the cookie is not renewed.",
+    "conversation_summary": "15 messages (8 from user, 7 from assistant)",
+    "count": 2,
+    "critical_facts": {"browser": "Firefox 140", "urgency": "high"},
+    "critical_info": {"browser": "Firefox 140"},
+    "current_agent": "code_specialist",
+    "decision": "Sliding expiry",
+    "description": "Find out why the login page stays blank",
+    "duration_seconds": 3600,
+    "end_reason": "completed",
+    "from_agent": "general_assistant",
+    "handoff_reason": "The cause is in the code",
+    "id": "task_1",
+    "importance": 0.8,
+    "key": "customer_preference_123",
+    "last_sequence": 2,
+    "layer": "long_term",
+    "message_count": 15,
+    "name": "Caroline",
+    "owner": "general_assistant",
+    "package": {"summary": "15 messages (8 from user, 7 from assistant)", "open_tasks": ["task_1"]},
+    "priority": "high",
+    "rationale": "Users stay signed in while they work.",
+    "reason": "The user asked for it.",
+    "scope": "user",
+    "session_id": "session_abc123",
+    "source": "ui_settings",
+    "status": "active",
+    "success": True,
+    "summary": "15 messages (8 from user, 7 from assistant)",
+    "sync_version": 3,
+    "tags": ["login", "cookie"],
+    "tenant_id": "acme",
+    "title": "Renew the cookie on every request",
+    "to_agent": "code_specialist",
+    "user_id": "user_789",
+    "value": {"theme": "dark", "notifications": True},
+    "working_memory": {"next_file": "auth/login.py"},
+}
+BY_FORMAT = {"uuid": UUID, "date-time": MOMENT}
+BY_TYPE: dict[str, Any] = {"integer": 1, "number": 0.5, "boolean": False, "object": {}}
+TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "object": (dict,),
+    "array": (list,),
+}
+
+
+#: For a text whose field is not among VALUES; a test fails when it shows.
+UNKNOWN = "…"
+
+
+class Samples:
+    """Composes examples from the ``schemas`` of a document."""
+
+    def __init__(self, schemas: dict[str, Schema]) -> None:
+        self.schemas = schemas
+
+    def of(self, name: str, schema: Schema, *, sent: bool = False) -> Any:
+        """A value of this schema. Of a body that is ``sent`` only what is required, if anything is."""
+        found = self.plain(schema)
+        if "enum" in found:
+            return VALUES[name] if VALUES.get(name) in found["enum"] else found["enum"][0]
+        if "properties" in found:
+            return self.object(found, sent=sent)
+        if name in VALUES and found.get("format") not in BY_FORMAT and fits(VALUES[name], found):
+            return VALUES[name]
+        if found.get("type") == "array":
+            return [self.of(name, found["items"], sent=sent)]
+        return self.scalar(name, found)
+
+    def plain(self, schema: Schema) -> Schema:
+        """Without references and wrappers."""
+        if "$ref" in schema:
+            return self.plain(self.schemas[schema["$ref"].rsplit("/", 1)[-1]])
+        wrapped = schema.get("allOf") or schema.get("oneOf") or schema.get("anyOf")
+        return self.plain(wrapped[0]) if wrapped else schema
+
+    def object(self, schema: Schema, *, sent: bool) -> dict[str, Any]:
+        required = schema.get("required", [])
+        shown = [name for name in schema["properties"] if not sent or name in required]
+        return {name: self.of(name, schema["properties"][name], sent=sent) for name in shown}
+
+    def scalar(self, name: str, schema: Schema) -> Any:
+        if schema.get("nullable"):
+            return None
+        known = BY_FORMAT | BY_TYPE
+        kinds = (schema.get("format", ""), schema.get("type", ""))
+        return next((known[kind] for kind in kinds if kind in known), UNKNOWN)
+
+
+def fits(value: Any, schema: Schema) -> bool:
+    return isinstance(value, TYPES.get(schema.get("type", ""), (object,)))

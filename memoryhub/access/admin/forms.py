@@ -9,6 +9,9 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from memoryhub.access.models import Tenant
 
+#: The value of choosing no tenant; no tenant can be called so.
+NO_TENANT = "*"
+
 
 def active_tenants() -> list[tuple[str, str]]:
     """Those that the signed-in user sees: the query runs behind its walls."""
@@ -16,10 +19,10 @@ def active_tenants() -> list[tuple[str, str]]:
 
 
 class TenantChoice(forms.ChoiceField):
-    """One of the tenants in reach; ``without`` names the choice of none."""
+    """One of the tenants in reach; ``without`` offers, last and under that name, to choose none."""
 
     def __init__(self, *, without: str = "", **options: Any) -> None:
-        first = ("", without or "Choose a tenant")
+        last = [(NO_TENANT, without)] if without else []
         options.setdefault("label", "Tenant")
         options.setdefault("widget", UnfoldAdminSelectWidget)
-        super().__init__(choices=lambda: [first, *active_tenants()], required=not without, **options)
+        super().__init__(choices=lambda: [("", "Choose a tenant"), *active_tenants(), *last], **options)

@@ -24,7 +24,7 @@ from unfold.widgets import (
 
 from memoryhub.access.admin import shown_once
 from memoryhub.access.admin.base import principal_of, sees_all_tenants
-from memoryhub.access.admin.forms import TenantChoice
+from memoryhub.access.admin.forms import NO_TENANT, TenantChoice
 from memoryhub.access.exceptions import HubError, Invalid
 from memoryhub.access.models import ApiKey
 from memoryhub.access.models.keys import SCOPES
@@ -47,7 +47,7 @@ class CreateKeyForm(forms.Form):
         widget=UnfoldAdminTextInputWidget,
         help_text="What it is for, so that others know.",
     )
-    tenant_id = TenantChoice(without="No tenant (a platform key: enters every one)")
+    tenant_id = TenantChoice(without="All of them: a platform key")
     agent_id = forms.CharField(
         required=False,
         label="Agent",
@@ -79,7 +79,7 @@ class CreateKeyForm(forms.Form):
         data = self.cleaned_data
         days = data["days"]
         return {
-            "tenant_id": data["tenant_id"] or None,
+            "tenant_id": None if data["tenant_id"] == NO_TENANT else data["tenant_id"],
             "agent_id": data["agent_id"] or None,
             "user_id": data["user_id"] or None,
             "scopes": data["scopes"],

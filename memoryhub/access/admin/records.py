@@ -70,4 +70,4 @@ class IdempotencyKeyAdmin(ReadOnlyAdmin):
 def as_json(value: object) -> SafeString:
     """Formatted and escaped. Marked for Alpine and htmx to leave alone: names in it come from agents."""
     text = "–" if value is None else json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)
-    return format_html('<pre x-ignore hx-disable class="whitespace-pre-wrap">{}</pre>', text)
+    return format_html('<pre x-ignore hx-disable class="overflow-x-auto" tabindex="0">{}</pre>', text)

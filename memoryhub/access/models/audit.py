@@ -36,6 +36,7 @@ class AuditEvent(models.Model):
 
     class Meta:
         db_table = "memory_audit_trail"
+        verbose_name_plural = "audit trail"
         ordering = ["-at", "-id"]
         indexes = [
             models.Index(fields=["tenant_id", "-at"], name="audit_by_time"),

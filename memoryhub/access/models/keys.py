@@ -37,6 +37,7 @@ class ApiKey(models.Model):
 
     class Meta:
         db_table = "memory_api_keys"
+        verbose_name = "API key"
         ordering = ["-created_at"]
         indexes = [models.Index(fields=["tenant_id", "agent_id"], name="api_keys_owner")]
 

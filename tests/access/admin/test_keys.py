@@ -90,7 +90,8 @@ def test_the_page_may_not_be_cached(tenant, sign_in):
         ({"scopes": ["root"]}, "root"),
         ({"agent_id": "ghost"}, "no active agent"),
         ({"tenant_id": "nowhere"}, "valid choice"),
-        ({"tenant_id": "", "agent_id": "a"}, "bound to no agent"),
+        ({"tenant_id": ""}, "required"),
+        ({"tenant_id": "*", "agent_id": "a"}, "bound to no agent"),
         ({"days": "0"}, "greater than or equal to 1"),
     ],
 )
@@ -105,14 +106,14 @@ def test_limited_staff_makes_keys_of_its_tenants_only(tenant, sign_in):
     tenants.ensure(principal=SYSTEM, tenant_id="globex")
     browser = sign_in("Administrator", tenants=["acme"])
     assert b"globex" not in browser.get(reverse(ADD)).content
-    for foreign in ("globex", ""):
+    for foreign in ("globex", "*", ""):
         assert browser.post(reverse(ADD), form(tenant_id=foreign)).status_code == 200
     assert stored() == []
     assert browser.post(reverse(ADD), form()).status_code == 302
 
 
 def test_a_platform_key_is_made_by_those_who_see_all_tenants(db, sign_in):
-    assert sign_in("Administrator").post(reverse(ADD), form(tenant_id="")).status_code == 302
+    assert sign_in("Administrator").post(reverse(ADD), form(tenant_id="*")).status_code == 302
     assert [key.tenant_id for key in stored()] == [None]
 
 

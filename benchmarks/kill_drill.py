@@ -45,6 +45,9 @@ class Journal:
         self.lines: list[dict[str, Any]] = []
         self.lock = threading.Lock()
 
+    def close(self) -> None:
+        self.file.close()
+
     def add(self, **line: Any) -> None:
         with self.lock:
             self.file.write(json.dumps(line) + "\n")
@@ -105,6 +108,7 @@ class Writer(threading.Thread):
             try:
                 answer = self.hub.call(self.key, "POST", path, body, Idempotency_Key=name)
             except urllib.error.HTTPError as error:
+                error.close()
                 if error.code not in (409, 429, 500, 502, 503):
                     raise
             except (OSError, http.client.HTTPException, ValueError):
@@ -173,6 +177,7 @@ def drill(hub: Hub, *, kills: int, writes: int, clients: int = 6, seed: int = 7)
     stop.set()
     for writer in writers:
         writer.join(RETRY_SECONDS)
+    journal.close()
     report.longest_outage_seconds = max(writer.longest for writer in writers)
     check(hub, journal, report)
     return report

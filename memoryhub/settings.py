@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
+from django.templatetags.static import static
 from psycopg.conninfo import conninfo_to_dict
 
 from memoryhub import __version__
@@ -146,6 +148,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.limits.body_kb * 1024
 LOGIN_URL = "/admin/login/"
+LOGIN_REDIRECT_URL = "/admin/"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["memoryhub.access.api.authentication.ApiKeyAuthentication"],
@@ -222,9 +225,40 @@ LOGGING = {
     "loggers": {"django.request": {"level": "ERROR"}, "django-q": {"level": "WARNING"}},
 }
 
+
+def static_file(name: str) -> Callable[[object], str]:
+    return lambda request: static(f"memoryhub/{name}")
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "MemoryHub",
     "SITE_HEADER": "MemoryHub",
-    "SITE_SYMBOL": "hub",
+    "SITE_SUBHEADER": "Governed memory for agents",
+    "SITE_URL": "/docs",
+    "SITE_ICON": static_file("logo.svg"),
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": static_file("logo.svg")}],
+    "STYLES": [static_file("hub.css")],
+    "SCRIPTS": [static_file("hub.js")],
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_HISTORY": False,
     "DASHBOARD_CALLBACK": "memoryhub.dashboard.dashboard",
+    "LOGIN": {"form": "memoryhub.signing_in.SignInForm"},
+    "SIDEBAR": {"show_search": True, "command_search": False, "navigation": "memoryhub.navigation.sidebar"},
+    "BORDER_RADIUS": "8px",
+    # Teal, dark enough for white text on 600 (5.5:1) and light enough for 500 on the dark ground (7:1).
+    "COLORS": {
+        "primary": {
+            "50": "#f0fdfa",
+            "100": "#ccfbf1",
+            "200": "#99f6e4",
+            "300": "#5eead4",
+            "400": "#2dd4bf",
+            "500": "#14b8a6",
+            "600": "#0f766e",
+            "700": "#115e59",
+            "800": "#134e4a",
+            "900": "#0f3d3a",
+            "950": "#042f2e",
+        }
+    },
 }

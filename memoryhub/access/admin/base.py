@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.admin import ModelAdmin
+from unfold.paginator import InfinitePaginator
 
 from memoryhub.access.exceptions import HubError
 from memoryhub.access.principals import Principal
@@ -33,6 +35,40 @@ class HubAdmin(ModelAdmin):
     show_full_result_count = False
     list_fullwidth = True
     list_filter_submit = True
+    list_per_page = 50
+    list_max_show_all = 200
+    actions: Any = None
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        title = str(self.opts.verbose_name_plural).capitalize()
+        response: HttpResponse = super().changelist_view(request, {"title": title, **(extra_context or {})})
+        return response
+
+
+class BigTable:
+    """Mix-in for tables of millions of rows: pages go on without counting all rows first."""
+
+    paginator = InfinitePaginator
+
+
+class ListedColumns:
+    """Mix-in: a list reads only the columns that it shows, which leaves long texts and values where they are."""
+
+    listed: Sequence[str] = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)  # type: ignore[misc]
+        matched = request.resolver_match
+        is_list = matched is not None and str(matched.url_name).endswith("_changelist")
+        return rows.only(*self.listed) if is_list else rows
+
+
+class VisibleRows:
+    """Mix-in for models with ``visible_to``: the first wall before the second one, as at every other door."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: Any = super().get_queryset(request)  # type: ignore[misc]
+        return rows.visible_to(principal_of(request))  # type: ignore[no-any-return]
 
 
 class ReadOnlyAdmin(HubAdmin):

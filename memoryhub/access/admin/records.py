@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-
 from django.contrib import admin
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter, ChoicesCheckboxFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
+from memoryhub.access import texts
 from memoryhub.access.admin.base import ReadOnlyAdmin
+from memoryhub.access.admin.cells import json_cell, subtle
 from memoryhub.access.models import AuditEvent, Grant, IdempotencyKey
 
 TENANT = ("tenant_id", AllValuesCheckboxFilter)
@@ -68,6 +67,4 @@ class IdempotencyKeyAdmin(ReadOnlyAdmin):
 
 
 def as_json(value: object) -> SafeString:
-    """Formatted and escaped. Marked for Alpine and htmx to leave alone: names in it come from agents."""
-    text = "–" if value is None else json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)
-    return format_html('<pre x-ignore hx-disable class="overflow-x-auto" tabindex="0">{}</pre>', text)
+    return subtle(texts.NOTHING) if value is None else json_cell(value)

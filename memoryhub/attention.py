@@ -1,0 +1,195 @@
+"""What needs a human, and in which order. Each check is cheap: it reads short indexes, never the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlencode
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib import admin
+from django.db.models import Exists, Min, OuterRef
+from django.urls import reverse
+from django.utils import timezone
+
+from memoryhub.access.models import ApiKey
+from memoryhub.access.principals import Principal
+from memoryhub.access.services.keys import within_reach
+from memoryhub.access.texts import relative
+from memoryhub.sync import health
+from memoryhub.sync.models import Delivery, JobRun
+from sessions_app.models import Handoff, Session
+
+#: A hand-off that came back is shown for this long, while its session is open.
+HANDOFF_DAYS = 7
+KEY_WARNING = timedelta(days=7)
+RECENT_RUNS = 400
+#: Beyond this many the page says "more than".
+MOST_COUNTED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One line of the list. ``count`` None: it could not be counted. ``link`` leads to where it is dealt with."""
+
+    count: int | None
+    title: str
+    detail: str = ""
+    link: str = ""
+    action: str = "Open"
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """``model`` decides who sees it: ``app.model`` of the view permission."""
+
+    title: str
+    model: str
+    find: Callable[[Principal], list[Waiting]]
+
+    def unavailable(self) -> Waiting:
+        return Waiting(None, self.title, "The check did not answer in time. Reload the page to ask again.")
+
+
+def plural(count: int, one: str, many: str) -> str:
+    return one if count == 1 else many
+
+
+def list_link(model: str, **filters: object) -> str:
+    """The admin list of a model, filtered; empty where it has none."""
+    if apps.get_model(model) not in admin.site._registry:
+        return ""
+    query = f"?{urlencode(filters)}" if filters else ""
+    return reverse(f"admin:{model.replace('.', '_')}_changelist") + query
+
+
+def object_link(model: str, pk: object) -> str:
+    if apps.get_model(model) not in admin.site._registry:
+        return ""
+    return reverse(f"admin:{model.replace('.', '_')}_change", args=[pk])
+
+
+def parked_deliveries(principal: Principal) -> list[Waiting]:
+    parked = Delivery.objects.visible_to(principal).filter(status=Delivery.Status.PARKED)
+    count = parked[:MOST_COUNTED].count()
+    if not count:
+        return []
+    oldest = parked.aggregate(oldest=Min("created_at"))["oldest"]
+    stores = ", ".join(sorted(parked.order_by().values_list("store", flat=True).distinct()))
+    link = list_link("sync.delivery", status__exact=Delivery.Status.PARKED)
+    detail = f"Given up after repeated failures: {stores}. The oldest was made {relative(oldest)}."
+    return [Waiting(count, plural(count, "Parked delivery", "Parked deliveries"), detail, link, "Retry", urgent=True)]
+
+
+def handoffs_turned_back(principal: Principal) -> list[Waiting]:
+    """Rejected or timed out, the session still open, and nobody handed it on since."""
+    later = Handoff.objects.filter(session=OuterRef("session"), created_at__gt=OuterRef("created_at"))
+    back = (
+        Handoff.objects.visible_to(principal)
+        .filter(status__in=[Handoff.Status.REJECTED, Handoff.Status.TIMED_OUT])
+        .filter(answered_at__gt=timezone.now() - timedelta(days=HANDOFF_DAYS), session__status=Session.Status.ACTIVE)
+        .filter(~Exists(later))
+        .select_related("session")
+    )
+    found = list(back.order_by("-answered_at")[:MOST_COUNTED])
+    if not found:
+        return []
+    latest = found[0]
+    how = "rejected" if latest.status == Handoff.Status.REJECTED else "not answered in time"
+    detail = f"Latest: {latest.session.session_id} to {latest.to_agent}, {how} {relative(latest.answered_at)}."
+    if len(found) == 1:
+        link = object_link("sessions_app.session", latest.session.pk)
+    else:
+        link = list_link("sessions_app.handoff", returned="open")
+    return [
+        Waiting(
+            len(found),
+            plural(len(found), "Hand-off came back", "Hand-offs came back"),
+            detail,
+            link,
+            "Decide",
+            urgent=True,
+        )
+    ]
+
+
+def failed_jobs(principal: Principal) -> list[Waiting]:
+    """Jobs whose latest finished run failed or was lost."""
+    latest: dict[str, JobRun] = {}
+    for run in JobRun.objects.exclude(outcome=JobRun.Outcome.RUNNING).order_by("-id")[:RECENT_RUNS]:
+        latest.setdefault(run.job, run)
+    failed = [run for run in latest.values() if run.outcome != JobRun.Outcome.DONE]
+    if not failed:
+        return []
+    names = ", ".join(sorted(run.job for run in failed))
+    return [
+        Waiting(
+            len(failed),
+            plural(len(failed), "Failing job", "Failing jobs"),
+            f"Last run failed: {names}.",
+            list_link("sync.jobrun"),
+            "Look",
+        )
+    ]
+
+
+def expiring_keys(principal: Principal) -> list[Waiting]:
+    now = timezone.now()
+    successor = ApiKey.objects.filter(replaces=OuterRef("pk"), revoked_at__isnull=True)
+    keys = within_reach(principal).filter(revoked_at__isnull=True, expires_at__gt=now, expires_at__lt=now + KEY_WARNING)
+    found = list(keys.filter(~Exists(successor)).order_by("expires_at")[:MOST_COUNTED])
+    if not found:
+        return []
+    first = found[0]
+    whose, when = first.tenant_id or "the platform", relative(first.expires_at or now)
+    detail = f"First: {first.name or first.public_id} of {whose}, {when}."
+    link = object_link("access.apikey", first.pk) if len(found) == 1 else list_link("access.apikey", ends="soon")
+    return [
+        Waiting(
+            len(found), plural(len(found), "Key ends within a week", "Keys end within a week"), detail, link, "Rotate"
+        )
+    ]
+
+
+def degraded_health(principal: Principal) -> list[Waiting]:
+    return [
+        Waiting(1, f"Not well: {part.name}", part.state.problem, part.link, "Look", urgent=True)
+        for part in health_parts()
+        if part.state.problem and not only_parked(part.state)
+    ]
+
+
+def only_parked(state: health.Part) -> bool:
+    """The outbox complains of parked deliveries alone, which have a line of their own."""
+    age = state.detail.get("oldest_age_seconds")
+    return bool(state.detail.get("parked")) and (age is None or age <= settings.CONFIG.sync.backlog_warn_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class HealthPart:
+    name: str
+    state: health.Part
+    link: str
+
+
+PART_LINKS = {"outbox": "sync.delivery", "relay": "sync.heartbeat", "jobs": "sync.jobrun"}
+
+
+def health_parts() -> list[HealthPart]:
+    """Every part of the hub with its state in words, and where to look."""
+    return [
+        HealthPart(name, state, list_link(PART_LINKS[name]) if name in PART_LINKS else "")
+        for name, state in health.report().items()
+    ]
+
+
+CHECKS = (
+    Check("Parked deliveries", "sync.delivery", parked_deliveries),
+    Check("Hand-offs that came back", "sessions_app.handoff", handoffs_turned_back),
+    Check("Failing jobs", "sync.jobrun", failed_jobs),
+    Check("Health", "sync.heartbeat", degraded_health),
+    Check("Keys that end soon", "access.apikey", expiring_keys),
+)

@@ -1,0 +1,75 @@
+"""The admin's sidebar: work first, then what there is, by house."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+
+
+@dataclass(frozen=True)
+class Item:
+    """A list in the sidebar; ``model`` is ``app_label.modelname``."""
+
+    model: str
+    title: str
+    icon: str
+
+
+GROUPS: dict[str, tuple[Item, ...]] = {
+    "Memory": (
+        Item("registry.contextentry", "Entries", "database"),
+        Item("registry.ephemeralentry", "Ephemeral entries", "timer"),
+        Item("registry.entryversion", "Versions", "history"),
+        Item("registry.relationship", "Relationships", "share"),
+        Item("registry.contextgroup", "Groups", "folder"),
+        Item("registry.accessrecord", "Access log", "visibility"),
+        Item("search.indexrow", "Search index", "manage_search"),
+    ),
+    "Sessions": (
+        Item("sessions_app.session", "Sessions", "forum"),
+        Item("sessions_app.handoff", "Hand-offs", "swap_horiz"),
+        Item("sessions_app.task", "Tasks", "task_alt"),
+        Item("sessions_app.message", "Messages", "chat"),
+        Item("sessions_app.contextsnapshot", "Snapshots", "photo_camera"),
+        Item("sessions_app.decision", "Decisions", "gavel"),
+    ),
+    "Access": (
+        Item("access.tenant", "Tenants", "apartment"),
+        Item("access.agent", "Agents", "smart_toy"),
+        Item("access.apikey", "API keys", "key"),
+        Item("access.grant", "Grants", "lock_open"),
+        Item("access.auditevent", "Audit trail", "receipt_long"),
+        Item("access.idempotencykey", "Repeat-safe requests", "repeat"),
+    ),
+    "Outbox and jobs": (
+        Item("sync.delivery", "Deliveries", "outbox"),
+        Item("sync.syncevent", "Sync events", "sync"),
+        Item("sync.jobrun", "Job runs", "schedule"),
+        Item("sync.heartbeat", "Heartbeats", "monitor_heart"),
+    ),
+    "Staff": (
+        Item("auth.user", "People", "person"),
+        Item("auth.group", "Roles", "group"),
+    ),
+}
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """unfold's navigation: the lists that exist and that this user may see."""
+    work = {"title": "", "items": [{"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")}]}
+    groups = [{"title": title, "items": list(links(request, items))} for title, items in GROUPS.items()]
+    return [work, *(group for group in groups if group["items"])]
+
+
+def links(request: HttpRequest, items: tuple[Item, ...]) -> Iterator[dict[str, Any]]:
+    for item in items:
+        pages = admin.site._registry.get(apps.get_model(item.model))
+        if pages is not None and pages.has_view_permission(request):
+            link = reverse(f"admin:{item.model.replace('.', '_')}_changelist")
+            yield {"title": item.title, "icon": item.icon, "link": link, "active": request.path.startswith(link)}

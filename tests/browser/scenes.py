@@ -1,0 +1,349 @@
+"""The people, agents, memories and sessions of the seeded hub."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.utils import timezone
+
+from memoryhub.access.principals import Principal, system_principal
+from memoryhub.access.services import agents, grants, keys, tenants
+from memoryhub.registry.models import ContextEntry, EntryVersion
+from memoryhub.registry.services import access_log, entries
+from memoryhub.registry.services.drafts import Change, Draft
+from memoryhub.sync.models import Delivery, JobRun
+from memoryhub.sync.services import deliveries, heartbeats
+from sessions_app.services import facts, handoffs, messages, records, sessions, tasks
+from tests.browser.seed import HOSTILE, LOGIN, PASSWORD, ids
+
+SYSTEM = system_principal("demo")
+ACME = ("planner", "researcher", "support-bot", "billing-bot")
+
+
+def agent(name: str, tenant: str = "acme", user: str | None = None) -> Principal:
+    """An agent as a key bound to it would act."""
+    return Principal(
+        kind="key",
+        name=f"key of {name}",
+        tenant_id=tenant,
+        agent_id=name,
+        named_user=user,
+        permissions=frozenset({"read", "write"}),
+    )
+
+
+def play() -> dict[str, str]:
+    people()
+    made = memories()
+    hostile = hostile_memory()
+    session = launch_session()
+    quiet_sessions()
+    machinery()
+    key = keys.create(
+        principal=SYSTEM,
+        tenant_id="acme",
+        agent_id="support-bot",
+        scopes=["read", "write"],
+        name="support desk",
+        expires_at=timezone.now() + timedelta(days=5),
+    )[0]
+    access_log.log.flush()
+    spread_over_days()
+    return ids(entry=made, hostile=hostile, session=session, key=key.pk)
+
+
+def people() -> None:
+    User.objects.create_superuser(LOGIN, password=PASSWORD, first_name="Ada", last_name="Lovelace")
+    auditor = User.objects.create_user("otto", password=PASSWORD, is_staff=True)
+    auditor.groups.set(Group.objects.filter(name="Auditor"))
+    for name, title in (("acme", "Acme"), ("globex", "Globex")):
+        tenants.ensure(principal=SYSTEM, tenant_id=name, name=title)
+    for name in ACME:
+        agents.ensure(principal=SYSTEM, tenant_id="acme", agent_id=name)
+    agents.ensure(principal=SYSTEM, tenant_id="globex", agent_id="ops-bot")
+
+
+PREFERENCES: list[dict[str, Any]] = [
+    {
+        "name": "Maya Chen",
+        "plan": "silver",
+        "contact": {"channel": "email", "language": "en", "hours": "9-17"},
+        "tags": ["pilot", "eu"],
+        "notes": "Prefers short answers. Asks for sources when numbers are quoted.",
+    },
+    {
+        "name": "Maya Chen",
+        "plan": "gold",
+        "contact": {"channel": "email", "language": "en", "hours": "9-17"},
+        "tags": ["pilot", "eu", "renewal-2027"],
+        "notes": "Prefers short answers with sources. Asks for the numbers behind every claim.",
+    },
+    {
+        "name": "Maya Chen",
+        "plan": "gold",
+        "contact": {"channel": "chat", "language": "en"},
+        "tags": ["eu", "renewal-2027"],
+        "notes": "Prefers short answers with sources. Asks for the numbers behind every claim.",
+        "seats": 40,
+    },
+]
+
+SMALL: list[tuple[str, str, str, str, str, Any]] = [
+    (
+        "planner",
+        "roadmap/q1",
+        "long_term",
+        "project",
+        "high",
+        {"goal": "Launch self-service export", "owner": "planner"},
+    ),
+    ("researcher", "market/export-tools", "long_term", "research", "medium", {"competitors": 4, "gap": "audit trail"}),
+    (
+        "support-bot",
+        "howto/reset-sso",
+        "permanent",
+        "runbook",
+        "critical",
+        {"steps": ["Check IdP", "Rotate cert", "Retry"]},
+    ),
+    ("support-bot", "tickets/open-count", "short_term", "metric", "low", {"open": 17, "waiting": 5}),
+    ("billing-bot", "invoices/overdue", "short_term", "billing", "high", {"count": 3, "total_eur": 1840.5}),
+    ("billing-bot", "policy/refunds", "permanent", "policy", "high", "Refund within 30 days, no questions asked."),
+    ("planner", "team/standup-notes", "short_term", "notes", "medium", "Ship the importer before the export."),
+    ("researcher", "papers/memory-survey", "long_term", "research", "low", {"year": 2026, "pages": 41}),
+]
+
+
+def memories() -> Any:
+    maya = agent("support-bot", user="maya-chen")
+    first = entries.store(
+        Draft(
+            key="customer/maya-chen/preferences",
+            value=PREFERENCES[0],
+            scope="agent",
+            user_id="maya-chen",
+            layer="long_term",
+            category="user_preferences",
+            priority="high",
+            importance=0.8,
+            tags=["customer", "preferences"],
+            reason="first call",
+        ),
+        principal=maya,
+    )
+    for value, reason in zip(
+        PREFERENCES[1:], ("upgraded after the review", "asked to be reached by chat"), strict=True
+    ):
+        current = entries.get(first.entry_id, principal=maya).sync_version
+        entries.change(first.entry_id, Change(value=value, if_version=current, reason=reason), principal=maya)
+    grants.grant(principal=maya, entry_id=first.entry_id, agent_ids=["planner"], note="plans the renewal")
+    grants.grant(principal=maya, entry_id=first.entry_id, agent_ids=["billing-bot"], can_write=True)
+    for name, key, layer, category, priority, value in SMALL:
+        draft = Draft(key=key, value=value, scope="tenant", layer=layer, category=category, priority=priority)
+        entries.store(draft, principal=agent(name))
+    for number in range(24):
+        draft = Draft(
+            key=f"customer/{number:03}/summary",
+            value={"calls": number % 5, "mood": ["calm", "curious", "cross"][number % 3]},
+            scope="user",
+            user_id=f"customer-{number:03}",
+            layer=("short_term", "long_term")[number % 2],
+            category="customer",
+        )
+        entries.store(draft, principal=agent(ACME[number % 4]))
+    entries.store(
+        Draft(key="sites/status", value={"eu": "up"}, scope="tenant", layer="long_term"),
+        principal=agent("ops-bot", "globex"),
+    )
+    entries.store(Draft(key="draft/reply", value="…", scope="tenant", layer="ephemeral"), principal=agent("planner"))
+    for reader in ("planner", "billing-bot", "support-bot"):
+        entries.get(first.entry_id, principal=agent(reader))
+    return first.entry_id
+
+
+def hostile_memory() -> Any:
+    draft = Draft(
+        key=f"=cmd|' /C calc'!A0 {HOSTILE}"[:200],
+        value={"note": HOSTILE, "x-data": "{ a: alert(1) }", HOSTILE: [HOSTILE]},
+        scope="tenant",
+        layer="short_term",
+        metadata={HOSTILE: HOSTILE},
+        reason=HOSTILE,
+        category="inbox",
+    )
+    return entries.store(draft, principal=agent("researcher")).entry_id
+
+
+TALK = [
+    ("user", "Maya", "We would like to export everything before the renewal. What is the quickest way?"),
+    (
+        "assistant",
+        "support-bot",
+        "There are two: a one-off archive that we prepare, or the new self-service export. The archive takes a day.",
+    ),
+    ("user", "Maya", "How large would the archive be? We have about 40 seats and two years of history."),
+    ("tool", "size-estimator", '{"objects": 182403, "compressed_gb": 3.4}'),
+    (
+        "assistant",
+        "support-bot",
+        "About 3.4 GB compressed, for 182,403 objects. That is well within what we can send as a download link.",
+    ),
+    ("user", "Maya", "Good. And who plans the cut-over? I need dates, not promises."),
+    (
+        "assistant",
+        "support-bot",
+        "I am handing you over to our planner, who has your preferences and this conversation.",
+    ),
+    (
+        "assistant",
+        "planner",
+        "Hello Maya. I propose Thursday 10:00 for the archive and Monday for the switch; reversible until Tuesday.",
+    ),
+    ("user", "Maya", "Thursday works. Please put the rollback steps in writing."),
+    (
+        "assistant",
+        "planner",
+        "Done: they are in the runbook that you get with the link. And I noted that you want numbers.",
+    ),
+]
+
+
+def launch_session() -> Any:
+    name = "renewal-maya-chen"
+    support = agent("support-bot", user="maya-chen")
+    started = sessions.start(
+        principal=support, session_id=name, initial_context={"channel": "chat", "ticket": "SUP-4182"}
+    )
+    say(name, support, TALK[:5])
+    tasks.put(
+        session_id=name,
+        task_id="estimate-archive",
+        fields={"description": "Estimate the size of a full archive", "status": "completed", "result": {"gb": 3.4}},
+        principal=support,
+    )
+    facts.put(
+        session_id=name,
+        facts={"seats": 40, "history": "2 years", "wants": "numbers with every claim"},
+        principal=support,
+    )
+    say(name, support, TALK[5:7])
+    given = handoffs.give(
+        session_id=name,
+        to_agent="planner",
+        handoff_reason="Maya asks for dates; planning is the planner's work.",
+        critical_info={"deadline": "before the renewal, 1 March"},
+        continuation_instructions="Propose two dates, keep both reversible, write the rollback steps down.",
+        principal=support,
+    )
+    planner = agent("planner", user="maya-chen")
+    handoffs.accept(handoff_id=given.pk, principal=planner)
+    say(name, planner, TALK[7:8])
+    records.decide(
+        session_id=name,
+        new=records.NewDecision(
+            "Cut over on Monday",
+            "Archive on Thursday 10:00, switch on Monday, reversible until Tuesday noon.",
+            "Maya needs the archive before the renewal, and a weekend in between leaves time to check it.",
+            ["Friday evening", "after the renewal"],
+        ),
+        principal=planner,
+    )
+    tasks.put(
+        session_id=name,
+        task_id="rollback-steps",
+        fields={
+            "description": "Write the rollback steps for the cut-over",
+            "status": "in_progress",
+            "assigned_agent": "planner",
+        },
+        principal=planner,
+    )
+    records.snapshot(
+        session_id=name,
+        new=records.NewSnapshot({"step": "dates agreed", "next": "runbook"}, "task", ["renewal", "cut-over"], 8),
+        principal=planner,
+    )
+    facts.put_working_memory(session_id=name, values={"archive": {"day": "Thursday", "hour": 10}}, principal=planner)
+    say(name, planner, TALK[8:])
+    return started.session.pk
+
+
+def say(session: str, principal: Principal, talk: list[tuple[str, str, str]]) -> None:
+    said = [messages.NewMessage(role, content, name) for role, name, content in talk]
+    messages.append(session_id=session, messages=said, principal=principal)
+
+
+def quiet_sessions() -> None:
+    for number, name in enumerate(("onboarding-globe-pharma", "incident-2711", "weekly-planning")):
+        who = agent(ACME[number], user=None)
+        sessions.start(principal=who, session_id=name)
+        say(name, who, [("user", "Sam", "Where were we?"), ("assistant", ACME[number], "At step two of five.")])
+    back = handoffs.give(
+        session_id="incident-2711",
+        to_agent="billing-bot",
+        handoff_reason="The customer asks for a credit note.",
+        principal=agent("researcher"),
+    )
+    handoffs.reject(handoff_id=back.pk, principal=agent("billing-bot"), reason="No invoice named in the package.")
+    who = agent("ops-bot", "globex")
+    sessions.start(principal=who, session_id="night-shift")
+    say("night-shift", who, [("system", "pager", "Disk at 91 % on node 4."), ("assistant", "ops-bot", HOSTILE)])
+
+
+def machinery() -> None:
+    waiting = list(Delivery.objects.order_by("pk").values_list("pk", flat=True)[:3])
+    deliveries.park(waiting, principal=SYSTEM, reason="the search store answered 503 eight times")
+    for name in ("heartbeat", "expire_entries", "sync_sweep"):
+        JobRun.objects.create(job=name, outcome="done", finished_at=timezone.now(), did={"handled": 12})
+    JobRun.objects.create(job="decay", outcome="failed", finished_at=timezone.now(), error="OperationalError: deadlock")
+    heartbeats.beat(heartbeats.RELAY)
+    heartbeats.beat(heartbeats.JOBS)
+
+
+SPREAD = """
+UPDATE memory_context_versions SET created_at = created_at - make_interval(hours => n),
+  id = uuidv7(make_interval(hours => -n))
+FROM (SELECT id AS of, ((hashtext(id::text) & 65535) % 310)::int AS n
+      FROM memory_context_versions WHERE version = 1) AS pick
+WHERE id = of;
+UPDATE memory_context_registry e SET created_at = v.created_at,
+  updated_at = CASE WHEN sync_version = 1 THEN v.created_at ELSE updated_at END
+FROM memory_context_versions v WHERE v.entry_id = e.id AND v.version = 1;
+UPDATE memory_session_messages m SET created_at = m.created_at - minutes * interval '1 minute',
+  at = m.at - minutes * interval '1 minute'
+FROM (SELECT m.id, (s.message_count - m.sequence + 2) * 4 AS minutes
+      FROM memory_session_messages m JOIN memory_session_context s ON s.id = m.session_id) AS back
+WHERE back.id = m.id;
+"""
+BETWEEN = """
+WITH spot AS (SELECT session_id, sequence, created_at FROM memory_session_messages)
+UPDATE {table} r SET {column} = spot.created_at + interval '{minutes} minutes'
+FROM spot JOIN memory_session_context s ON s.id = spot.session_id
+WHERE s.session_id = 'renewal-maya-chen' AND spot.sequence = {after} AND {which}
+"""
+TOTALS = """
+INSERT INTO memory_access_totals (tenant_id, day, accesses)
+SELECT 'acme', (now() AT TIME ZONE 'UTC')::date - n, 180 + ((n * 37) % 11) * 21 FROM generate_series(1, 13) AS n
+"""
+PLACES = [
+    ("memory_session_tasks", "created_at", 1, 5, "r.task_id = 'estimate-archive'"),
+    ("memory_session_handoffs", "created_at", 1, 7, "r.session_id = s.id"),
+    ("memory_session_handoffs", "answered_at", 2, 7, "r.session_id = s.id"),
+    ("decision_logs", "created_at", 1, 8, "r.session_id = s.session_id"),
+    ("memory_session_tasks", "created_at", 2, 8, "r.task_id = 'rollback-steps'"),
+    ("context_snapshots", "timestamp", 3, 8, "r.session_id = s.session_id"),
+]
+
+
+def spread_over_days() -> None:
+    """What only time brings: ages, and the totals of days gone by."""
+    with connection.cursor() as cursor:
+        cursor.execute(SPREAD)
+        cursor.execute(TOTALS)
+        for table, column, minutes, after, which in PLACES:
+            cursor.execute(BETWEEN.format(table=table, column=column, minutes=minutes, after=after, which=which))
+    assert ContextEntry.objects.exists()
+    assert EntryVersion.objects.exists()

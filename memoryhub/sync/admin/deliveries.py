@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -54,7 +55,7 @@ PARK = Question(
 
 @admin.register(Delivery)
 class DeliveryAdmin(OutboxAdmin):
-    list_display = ["created_at", "store", "about", "version", "tenant_id", "state", "attempts", "next_at", "error"]
+    list_display = ["created_at", "store", "about", "version", "tenant", "state", "attempts", "due", "error"]
     list_filter = [("status", ChoicesCheckboxFilter), StoreFilter, TenantFilter]
     list_select_related = ["event"]
     search_help_text = "The id of the object, or the beginning of its key"
@@ -62,18 +63,26 @@ class DeliveryAdmin(OutboxAdmin):
     fields = [
         ("store", "state", "attempts"),
         ("about", "version", "object_id"),
-        ("event", "tenant_id"),
-        ("created_at", "next_at"),
+        ("event", "tenant"),
+        ("created_at", "due"),
         ("claimed_until", "done_at"),
         "error",
     ]
-    readonly_fields = ["state", "about"]
+    readonly_fields = ["state", "about", "tenant", "due"]
     actions = ["retry_selected", "park_selected"]
     actions_detail = ["retry_one", "park_one"]
 
     @display(description="About", ordering="event__context_key")
     def about(self, delivery: Delivery) -> str:
         return f"{delivery.event.event_type} {delivery.event.context_key}"
+
+    @display(description="Tenant", ordering="tenant_id")
+    def tenant(self, delivery: Delivery) -> str:
+        return delivery.tenant_id or "global"
+
+    @display(description="Next attempt", ordering="next_at")
+    def due(self, delivery: Delivery) -> datetime | None:
+        return delivery.next_at if delivery.status == Delivery.Status.PENDING else None
 
     @display(description="State", ordering="status", label=LABELS)
     def state(self, delivery: Delivery) -> str:

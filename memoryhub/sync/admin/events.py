@@ -33,20 +33,24 @@ class DeliveryInline(TabularInline):
 
 @admin.register(SyncEvent)
 class SyncEventAdmin(OutboxAdmin):
-    list_display = ["timestamp", "event_type", "context_key", "version", "tenant_id", "state", "error"]
+    list_display = ["timestamp", "event_type", "context_key", "version", "tenant", "state", "error"]
     list_filter = ["processed", TenantFilter, ("timestamp", RangeDateTimeFilter)]
     search_help_text = "The id of the object, or the beginning of its key"
     fields = [
         ("timestamp", "event_type", "state"),
         ("context_key", "version"),
         ("object_id", "event_id"),
-        ("tenant_id", "source_system", "priority"),
+        ("tenant", "source_system", "priority"),
         ("shown_targets", "processed_at"),
         "error",
         "shown_payload",
     ]
-    readonly_fields = ["state", "shown_targets", "shown_payload"]
+    readonly_fields = ["state", "tenant", "shown_targets", "shown_payload"]
     inlines = [DeliveryInline]
+
+    @display(description="Tenant", ordering="tenant_id")
+    def tenant(self, event: SyncEvent) -> str:
+        return event.tenant_id or "global"
 
     @display(description="State", label={"processed": "success", "has an error": "danger", "under way": "info"})
     def state(self, event: SyncEvent) -> str:

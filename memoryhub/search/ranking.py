@@ -46,7 +46,6 @@ class Ranking:
     hits: list[Hit]
     candidates: int
     truncated: bool
-    unembedded: int | None
 
 
 def rank(
@@ -109,5 +108,4 @@ def read(answer: str | dict[str, Any]) -> Ranking:
     # Django hands jsonb over as text, so that models can choose their decoder
     found = json.loads(answer) if isinstance(answer, str) else answer
     hits = [Hit(**{**hit, "id": UUID(hit["id"])}) for hit in found["hits"]]
-    unembedded = found["unembedded"]
-    return Ranking(hits, int(found["candidates"]), found["truncated"], None if unembedded is None else int(unembedded))
+    return Ranking(hits, int(found["candidates"]), found["truncated"])

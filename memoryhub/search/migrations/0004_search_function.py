@@ -39,64 +39,62 @@ $$;
 
 DECLARATIONS = """
   v_tenant text := nullif(current_setting('memoryhub.tenant', true), '');
-  w record; f record; o record;
+  r record;
   v_filtered boolean := p_filters <> '{}';
   v_low text[]; v_high text[]; v_extra uuid[]; v_opened text;
 """
 
-# Who asks (w), what for (f), and how (o); which reaches that is, as ranges; and the few rows outside
+# The request r: who asks, what for, and how; which reaches that is, as ranges; and the few rows outside
 # of these: global ones, entries granted to the agent, messages of a session that is named.
 FACTS = """
-  SELECT * INTO w FROM jsonb_to_record(p_who) AS x(
-    agent text, named_user text, session text, bound_user text, admin boolean, everything boolean);
-  SELECT * INTO f FROM jsonb_to_record(p_filters) AS x(
+  SELECT * INTO r FROM jsonb_to_record(p_who || p_filters || p_options) AS x(
+    agent text, named_user text, session text, bound_user text, admin boolean, everything boolean,
     kinds text[], scope text, layer text, category text, tags text[], memory_type text, source text, agent_id text,
-    author text, since timestamptz, until timestamptz, importance_min float8, parent_id uuid);
-  SELECT * INTO o FROM jsonb_to_record(p_options) AS x(
+    author text, since timestamptz, until timestamptz, importance_min float8, parent_id uuid,
     top integer, depth integer, cap integer, dense_weight float8, archived boolean, explain boolean);
 
-  IF w.everything THEN
+  IF r.everything THEN
     v_low := '{a}'; v_high := '{v}';
-  ELSIF w.named_user IS NULL AND w.admin THEN
-    v_low := ARRAY['t', 'a:' || coalesce(w.agent, ''), 's:' || nullif(w.session, ''), 'u:'];
+  ELSIF r.named_user IS NULL AND r.admin THEN
+    v_low := ARRAY['t', 'a:' || coalesce(r.agent, ''), 's:' || nullif(r.session, ''), 'u:'];
     v_high := ARRAY[v_low[1], v_low[2], v_low[3], 'u;'];
   ELSE
-    v_low := ARRAY['t', 'a:' || coalesce(w.agent, ''), 's:' || nullif(w.session, ''), 'u:' || coalesce(w.named_user, '')];
+    v_low := ARRAY['t', 'a:' || coalesce(r.agent, ''), 's:' || nullif(r.session, ''), 'u:' || coalesce(r.named_user, '')];
     v_high := v_low;
-    v_opened := CASE WHEN coalesce(w.bound_user, '') = '' THEN nullif(w.session, '') END;
+    v_opened := CASE WHEN coalesce(r.bound_user, '') = '' THEN nullif(r.session, '') END;
   END IF;
   v_extra := ARRAY(
     SELECT i.id FROM memory_search_index i WHERE i.tenant_id IS NULL AND i.reach = 'g'
     UNION ALL
     SELECT i.id FROM memory_grants g JOIN memory_search_index i ON i.id = g.entry_id
-      WHERE NOT w.everything AND g.tenant_id = v_tenant AND g.agent_id = coalesce(w.agent, '')
-        AND i.scope = 'agent' AND i.agent_id <> coalesce(w.agent, '')
+      WHERE NOT r.everything AND g.tenant_id = v_tenant AND g.agent_id = coalesce(r.agent, '')
+        AND i.scope = 'agent' AND i.agent_id IS DISTINCT FROM coalesce(r.agent, '')
     UNION ALL
     SELECT i.id FROM memory_search_index i
       WHERE i.tenant_id = v_tenant AND i.session_id = v_opened AND i.scope = 'user'
-        AND i.user_id IS DISTINCT FROM coalesce(w.named_user, ''));
+        AND i.user_id IS DISTINCT FROM coalesce(r.named_user, ''));
 """
 
 # What makes a row l a candidate. A row of another agent is only ever reached through a grant.
 WANTED = """
         memory_visible(l.scope, l.tenant_id, l.user_id, l.session_id, l.agent_id, l.granted,
-          v_tenant, w.agent, w.named_user, w.session, w.bound_user, w.admin, w.everything)
+          v_tenant, r.agent, r.named_user, r.session, r.bound_user, r.admin, r.everything)
         AND (l.expires_at IS NULL OR l.expires_at > now())
-        AND (o.archived OR NOT l.archived)
+        AND (r.archived OR NOT l.archived)
         AND (NOT v_filtered OR (
-          (f.kinds IS NULL OR l.kind = ANY (f.kinds))
-          AND (f.scope IS NULL OR l.scope = f.scope)
-          AND (f.layer IS NULL OR l.layer = f.layer)
-          AND (f.category IS NULL OR l.category = f.category)
-          AND (f.tags IS NULL OR l.tags @> f.tags)
-          AND (f.memory_type IS NULL OR l.memory_type = f.memory_type)
-          AND (f.source IS NULL OR l.source = f.source)
-          AND (f.agent_id IS NULL OR l.agent_id = f.agent_id)
-          AND (f.author IS NULL OR l.author = f.author)
-          AND (f.since IS NULL OR l.event_at >= f.since)
-          AND (f.until IS NULL OR l.event_at < f.until)
-          AND (f.importance_min IS NULL OR l.importance >= f.importance_min)
-          AND (f.parent_id IS NULL OR l.parent_id = f.parent_id)))
+          (r.kinds IS NULL OR l.kind = ANY (r.kinds))
+          AND (r.scope IS NULL OR l.scope = r.scope)
+          AND (r.layer IS NULL OR l.layer = r.layer)
+          AND (r.category IS NULL OR l.category = r.category)
+          AND (r.tags IS NULL OR l.tags @> r.tags)
+          AND (r.memory_type IS NULL OR l.memory_type = r.memory_type)
+          AND (r.source IS NULL OR l.source = r.source)
+          AND (r.agent_id IS NULL OR l.agent_id = r.agent_id)
+          AND (r.author IS NULL OR l.author = r.author)
+          AND (r.since IS NULL OR l.event_at >= r.since)
+          AND (r.until IS NULL OR l.event_at < r.until)
+          AND (r.importance_min IS NULL OR l.importance >= r.importance_min)
+          AND (r.parent_id IS NULL OR l.parent_id = r.parent_id)))
 """
 
 # More candidates than are compared exactly: the newest ones, and the newest ones that hold a word of the query.
@@ -107,14 +105,14 @@ DECLARE {DECLARATIONS}
 BEGIN
 {FACTS}
   RETURN ARRAY(
-    (SELECT r.id FROM (
+    (SELECT n.id FROM (
       SELECT l.id, l.event_at FROM unnest(v_low, v_high) b(low, high) CROSS JOIN LATERAL (
         SELECT i.*, false AS granted FROM memory_search_index i
         WHERE i.tenant_id = v_tenant AND i.reach >= b.low AND i.reach <= b.high OFFSET 0) l WHERE {WANTED}
       UNION ALL
       SELECT l.id, l.event_at FROM (SELECT i.*, true AS granted FROM memory_search_index i WHERE i.id = ANY (v_extra)) l
         WHERE {WANTED}
-    ) r ORDER BY r.event_at DESC, r.id LIMIT p_cap)
+    ) n ORDER BY n.event_at DESC, n.id LIMIT p_cap)
     UNION
     (SELECT l.id FROM (
         SELECT i.*, i.id = ANY (v_extra) AS granted FROM memory_search_index i
@@ -122,6 +120,12 @@ BEGIN
       WHERE {WANTED} ORDER BY l.event_at DESC, l.id LIMIT p_cap));
 END $$;
 """
+
+# Cosines of all vectors of the caller's reaches, from the covering index.
+SWEEP = """SELECT v.row_id, v.cosine FROM unnest(v_low, v_high) b(low, high) CROSS JOIN LATERAL (
+        SELECT x.row_id, 1 - (x.embedding <=> p_vector) AS cosine FROM memory_context_vectors x
+        WHERE x.tenant_id = v_tenant AND x.model = p_model AND x.reach >= b.low AND x.reach <= b.high
+          AND vector_dims(x.embedding) <= 1200 OFFSET 0) v"""
 
 # The plan is decided here: visibility first, by btree; then words and vectors of those rows alone. The
 # big indexes over all tenants (words, and any of neighbors) would be faster to plan and wrong to trust.
@@ -137,7 +141,7 @@ SET work_mem = '64MB'
 AS $$
 DECLARE {DECLARATIONS}
   v_words text[]; v_terms tsquery[]; v_any tsquery;
-  v_plain boolean := false; v_large boolean := false; v_sweep boolean;
+  v_plain boolean := false; v_large boolean := false; v_sweep boolean; v_nearest boolean;
   v_dense boolean := p_mode <> 'keyword' AND p_vector IS NOT NULL;
   v_cap integer;
   answer jsonb;
@@ -146,7 +150,7 @@ BEGIN
     RAISE EXCEPTION 'memoryhub.tenant is not set: a search belongs to one tenant' USING ERRCODE = '42501';
   END IF;
 {FACTS}
-  v_cap := o.cap;
+  v_cap := r.cap;
   IF p_mode <> 'semantic' OR NOT v_dense THEN
     v_words := search_query_words(coalesce((
       SELECT t.text_search_config::regconfig FROM memory_tenants t WHERE t.tenant_id = v_tenant), 'english'), p_query);
@@ -161,23 +165,35 @@ BEGIN
   END IF;
   -- one run over consecutive pages where all of the reach is wanted, else a look-up per candidate
   v_sweep := v_dense AND NOT v_filtered AND vector_dims(p_vector) <= 1200;
+  -- without words the nearest vectors are the result, once their rows are looked at
+  v_nearest := v_sweep AND p_mode = 'semantic';
 
   LOOP
-    WITH candidates AS MATERIALIZED (
+    WITH swept AS MATERIALIZED (
+      {SWEEP} WHERE v_nearest LIMIT v_cap + 1
+    ), nearest AS MATERIALIZED (
+      SELECT row_id, cosine FROM swept ORDER BY cosine DESC, row_id LIMIT r.depth
+    ), candidates AS MATERIALIZED (
       SELECT l.id, l.length, l.swept, CASE
           WHEN v_plain THEN to_tsvector('simple', search_text(left(l.content, 10000)))
           WHEN l.tsv @@ v_any THEN l.tsv END AS tsv
       FROM (
-        SELECT r.*, false AS granted, v_sweep AS swept FROM unnest(v_low, v_high) b(low, high) CROSS JOIN LATERAL (
-          SELECT * FROM memory_search_index i
-          WHERE i.tenant_id = v_tenant AND i.reach >= b.low AND i.reach <= b.high OFFSET 0) r
+        SELECT i.*, false AS granted, v_sweep AS swept FROM unnest(v_low, v_high) b(low, high) CROSS JOIN LATERAL (
+          SELECT * FROM memory_search_index x
+          WHERE x.tenant_id = v_tenant AND x.reach >= b.low AND x.reach <= b.high OFFSET 0) i
+          WHERE NOT v_nearest
+        UNION ALL
+        SELECT i.*, false, true FROM nearest n CROSS JOIN LATERAL (
+          SELECT * FROM memory_search_index x WHERE x.id = n.row_id OFFSET 0) i
         UNION ALL
         SELECT i.*, true, false FROM memory_search_index i WHERE i.id = ANY (v_extra)
       ) l
       WHERE {WANTED}
       LIMIT CASE WHEN NOT v_large THEN v_cap + 1 END
     ), stats AS MATERIALIZED (
-      SELECT count(*)::float8 AS n, greatest(avg(length), 1)::float8 AS mean_length, v_large OR count(*) <= v_cap AS complete
+      SELECT count(*)::float8 AS n, greatest(avg(length), 1)::float8 AS mean_length,
+        v_large OR (count(*) <= v_cap AND (NOT v_nearest OR ((SELECT count(*) FROM swept) <= v_cap
+          AND (count(*) FILTER (WHERE swept) >= r.top OR (SELECT count(*) FROM swept) <= r.depth)))) AS complete
       FROM candidates
     ), hits AS MATERIALIZED (
       SELECT c.id, t.n AS term, search_frequency(ts_rank('{{1,1,1,1}}', c.tsv, t.word)) AS tf,
@@ -192,13 +208,12 @@ BEGIN
     ), keyword AS MATERIALIZED (
       SELECT h.id, round(sum(t.idf * h.tf * 2.2::float8 / (h.tf + h.norm)) * 1e9::float8) / 1e9::float8 AS bm25
       FROM hits h JOIN terms t USING (term)
-      GROUP BY h.id ORDER BY bm25 DESC, h.id LIMIT o.depth
+      GROUP BY h.id ORDER BY bm25 DESC, h.id LIMIT r.depth
     ), cosines AS MATERIALIZED (
-      SELECT v.row_id, v.cosine FROM unnest(v_low, v_high) b(low, high) CROSS JOIN LATERAL (
-          SELECT x.row_id, 1 - (x.embedding <=> p_vector) AS cosine FROM memory_context_vectors x
-          WHERE x.tenant_id = v_tenant AND x.model = p_model AND x.reach >= b.low AND x.reach <= b.high
-            AND vector_dims(x.embedding) <= 1200 OFFSET 0) v
-        WHERE v_sweep AND (SELECT complete FROM stats)
+      SELECT row_id, cosine FROM nearest
+      UNION ALL
+      {SWEEP}
+        WHERE v_sweep AND NOT v_nearest AND (SELECT complete FROM stats)
       UNION ALL
       SELECT c.id, v.cosine FROM candidates c CROSS JOIN LATERAL (
           SELECT 1 - (x.embedding <=> p_vector) AS cosine FROM memory_context_vectors x
@@ -206,27 +221,27 @@ BEGIN
         WHERE v_dense AND NOT c.swept AND (SELECT complete FROM stats)
     ), dense AS MATERIALIZED (
       SELECT c.id, v.cosine FROM cosines v JOIN candidates c ON c.id = v.row_id
-      ORDER BY v.cosine DESC, c.id LIMIT o.depth
+      ORDER BY v.cosine DESC, c.id LIMIT r.depth
     ), bounds AS MATERIALIZED (
       SELECT (SELECT max(bm25) FROM keyword) AS best, min(cosine) AS low, nullif(max(cosine) - min(cosine), 0) AS span FROM dense
     ), best AS (
       SELECT p.*, coalesce(keyword, 0) + coalesce(semantic, 0) AS score FROM (
         SELECT id, k.bm25, d.cosine,
-          CASE WHEN v_dense THEN (1 - o.dense_weight) * k.bm25 / (SELECT best FROM bounds) ELSE k.bm25 END AS keyword,
+          CASE WHEN v_dense THEN (1 - r.dense_weight) * k.bm25 / (SELECT best FROM bounds) ELSE k.bm25 END AS keyword,
           CASE WHEN p_mode = 'semantic' THEN d.cosine
-            ELSE o.dense_weight * coalesce((d.cosine - (SELECT low FROM bounds)) / (SELECT span FROM bounds), sign(d.cosine) ^ 0)
+            ELSE r.dense_weight * coalesce((d.cosine - (SELECT low FROM bounds)) / (SELECT span FROM bounds), sign(d.cosine) ^ 0)
           END AS semantic
         FROM keyword k FULL JOIN dense d USING (id)) p
-      ORDER BY score DESC, id LIMIT o.top
+      ORDER BY score DESC, id LIMIT r.top
     )
     SELECT jsonb_build_object(
-      'candidates', s.n, 'complete', s.complete, 'truncated', v_large, 'unembedded',
-      CASE WHEN v_dense AND o.explain THEN s.n - (SELECT count(*) FROM cosines v JOIN candidates c ON c.id = v.row_id) END,
+      'candidates', CASE WHEN v_nearest THEN (SELECT count(*) FROM swept) ELSE s.n END,
+      'complete', s.complete, 'truncated', v_large,
       'hits', (SELECT coalesce(jsonb_agg(jsonb_build_object(
           'id', i.id, 'kind', i.kind, 'scope', i.scope, 'user_id', i.user_id, 'session_id', i.session_id,
           'agent_id', i.agent_id, 'score', b.score, 'keyword', b.keyword, 'semantic', b.semantic,
           'bm25', b.bm25, 'cosine', b.cosine,
-          'terms', CASE WHEN o.explain THEN (
+          'terms', CASE WHEN r.explain THEN (
             SELECT jsonb_agg(jsonb_build_object('term', v_words[h.term], 'frequency', h.tf, 'memories', t.df, 'idf', t.idf,
                 'bm25', t.idf * h.tf * 2.2::float8 / (h.tf + h.norm)) ORDER BY h.term)
             FROM hits h JOIN terms t USING (term) WHERE h.id = b.id) END
@@ -234,8 +249,13 @@ BEGIN
     INTO answer FROM stats s;
 
     EXIT WHEN (answer ->> 'complete')::boolean;
-    v_extra := search_above_cap(p_who, p_filters, p_options, v_any, v_cap);
-    v_low := '{{}}'; v_high := '{{}}'; v_large := true;
+    IF v_nearest THEN
+      -- too many vectors, or too many of archived rows among the nearest
+      v_nearest := false;
+    ELSE
+      v_extra := search_above_cap(p_who, p_filters, p_options, v_any, v_cap);
+      v_low := '{{}}'; v_high := '{{}}'; v_large := true;
+    END IF;
   END LOOP;
   RETURN answer;
 END $$;

@@ -52,12 +52,12 @@ MIDDLEWARE = [
     "memoryhub.access.middleware.UnannouncedBodyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "memoryhub.access.browsers.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "memoryhub.access.browsers.AuthenticationMiddleware",
+    "memoryhub.access.browsers.MessageMiddleware",
+    "memoryhub.access.browsers.FrameMiddleware",
     "memoryhub.access.middleware.AdminWallsMiddleware",
 ]
 

@@ -79,7 +79,7 @@ class Message(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant_id = models.TextField()
-    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="messages")
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="messages", db_index=False)
     sequence = models.IntegerField()
     role = models.TextField(choices=Role.choices)
     name = models.TextField(null=True, help_text="The speaker.")
@@ -117,7 +117,7 @@ class Task(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant_id = models.TextField()
-    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="tasks")
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="tasks", db_index=False)
     task_id = models.TextField()
     description = models.TextField()
     status = models.TextField(choices=Status.choices, default=Status.PENDING)

@@ -9,8 +9,6 @@ from drf_spectacular.utils import OpenApiExample, extend_schema
 
 from memoryhub.access.api.schema import ACTING_AGENT, IDEMPOTENCY_KEY, example, problem_responses
 
-PERMISSION = "Needs a key with `{}`."
-
 
 def describe(
     operation_id: str,

@@ -90,7 +90,8 @@ def services(config: Config) -> list[Program]:
     return [
         web(config),
         Program("jobs", manage("qcluster"), role="system", stop_stage=2, grace=20),
-        Program("relay", manage("relay"), role="system", stop_stage=3, grace=10),
+        # nice: embedding may take all that the machine has left, but never what a request needs
+        Program("relay", manage("relay"), role="system", stop_stage=3, grace=10, nice=10),
         Program("maintain", manage("maintain"), role="owner", kind="periodic", every=3600, stop_stage=4, nice=5),
     ]
 

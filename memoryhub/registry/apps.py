@@ -11,7 +11,21 @@ class RegistryConfig(AppConfig):
         from memoryhub.registry.states import TOPIC
         from memoryhub.registry.states import entries as entry_states
         from memoryhub.search import presenters
-        from memoryhub.sync import states
+        from memoryhub.sync import jobs, states
 
         presenters.register("entry", entries)
         states.register(TOPIC, entry_states)
+        verbs = "memoryhub.registry.services"
+        for job in (
+            jobs.Job("expire_entries", f"{verbs}.lifecycle.expire_due", 1, "Archives entries whose end has come."),
+            jobs.Job("archive_weak", f"{verbs}.lifecycle.archive_weak", 60, "Archives memories that have faded."),
+            jobs.Job(
+                "purge_entries",
+                f"{verbs}.lifecycle.purge",
+                60,
+                "Removes for good what was deleted or archived long enough ago.",
+                100,
+            ),
+            jobs.Job("fold_counts", f"{verbs}.counts.fold", 5, "Adds the counts of entries together.", 10_000),
+        ):
+            jobs.register(job)

@@ -6,9 +6,10 @@ walls; an error that it raises aborts the store. Without hooks a store pays noth
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 if TYPE_CHECKING:
     from memoryhub.access.principals import Principal
@@ -22,9 +23,13 @@ AfterStore = Callable[["Draft", "Stored", "Principal"], None]
 #: Days that a short_term entry of this caller lives; None leaves it to the setting.
 Retention = Callable[["Principal"], float | None]
 
+#: Removes what a house keeps of entries that are erased, in the erasing transaction.
+Erasing = Callable[[Sequence[UUID], "Principal"], None]
+
 _before: list[BeforeStore] = []
 _after: list[AfterStore] = []
 _retention: list[Retention] = []
+_erasing: list[Erasing] = []
 
 
 def before_store(hook: BeforeStore) -> None:
@@ -39,8 +44,12 @@ def retention(hook: Retention) -> None:
     _retention.append(hook)
 
 
+def erasing(hook: Erasing) -> None:
+    _erasing.append(hook)
+
+
 def unregister(hook: object) -> None:
-    for hooks in (_before, _after, _retention):
+    for hooks in (_before, _after, _retention, _erasing):
         if hook in hooks:
             hooks.remove(hook)  # type: ignore[arg-type]
 
@@ -62,3 +71,8 @@ def run_before(draft: Draft, principal: Principal) -> Draft:
 def run_after(draft: Draft, stored: Stored, principal: Principal) -> None:
     for hook in _after:
         hook(draft, stored, principal)
+
+
+def run_erasing(entry_ids: Sequence[UUID], principal: Principal) -> None:
+    for hook in _erasing:
+        hook(entry_ids, principal)

@@ -13,10 +13,12 @@ from rest_framework.response import Response
 from memoryhub.access.api.schema import ACTING_AGENT, IDEMPOTENCY_KEY, example, problem_responses
 from memoryhub.access.api.views import HubView
 from memoryhub.access.principals import Principal
-from memoryhub.registry.api.documents import entry_response, stored_document
-from memoryhub.registry.api.preconditions import conditions, required
+from memoryhub.registry.api.documents import entry_response, moment, stored_document
+from memoryhub.registry.api.preconditions import conditions, if_version, required
 from memoryhub.registry.api.serializers import (
     ChangeInput,
+    DeletedOutput,
+    DeleteQuery,
     EntryOutput,
     GetQuery,
     NamingQuery,
@@ -24,7 +26,7 @@ from memoryhub.registry.api.serializers import (
     StoredOutput,
     StoreInput,
 )
-from memoryhub.registry.services import entries
+from memoryhub.registry.services import deletion, entries
 from memoryhub.registry.services.drafts import Change, Draft
 
 IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description='The version you saw, as "3".')
@@ -125,3 +127,27 @@ class OneEntryView(EntryView):
         change = Change(**self.read(ChangeInput, request), **seen)
         stored = entries.change(entry_id, change, principal=self.caller(request))
         return Response(stored_document(stored), headers={"ETag": f'"{stored.sync_version}"'})
+
+    @extend_schema(
+        operation_id="context_delete",
+        summary="Delete an entry",
+        description="It can be restored for 30 days; an ephemeral one is gone at once. A permanent entry needs `admin` "
+        "and a reason. Needs `write`.",
+        parameters=[DeleteQuery, IF_MATCH, ACTING_AGENT],
+        responses={200: DeletedOutput, **problem_responses(404, 409, 412)},
+        tags=["context"],
+    )
+    def delete(self, request: Request, entry_id: UUID) -> Response:
+        query = self.read(DeleteQuery, request, query=True)
+        reason = query.pop("reason", "")
+        gone = deletion.delete(
+            entry_id, principal=self.principal(request, query), reason=reason, if_version=if_version(request)
+        )
+        return Response(
+            {
+                "success": True,
+                "entry_id": str(gone.entry_id),
+                "sync_version": gone.sync_version,
+                "restorable_until": moment(gone.restorable_until),
+            }
+        )

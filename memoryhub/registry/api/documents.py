@@ -9,6 +9,8 @@ from uuid import UUID
 
 from django.http import HttpResponse
 
+from memoryhub.access.models import Grant
+from memoryhub.registry.models import ContextEntry, EntryVersion
 from memoryhub.registry.services.entries import Stored
 from memoryhub.registry.services.records import Entry
 
@@ -91,4 +93,44 @@ def stored_document(stored: Stored) -> dict[str, Any]:
         "kept": stored.kept,
         "expires_at": moment(stored.expires_at),
         "updated_at": moment(stored.updated_at),
+    }
+
+
+def amended_document(entry: ContextEntry) -> dict[str, Any]:
+    return {
+        "success": True,
+        "entry_id": str(entry.pk),
+        "key": entry.key,
+        "layer": entry.layer,
+        "scope": entry.scope,
+        "sync_version": entry.sync_version,
+        "updated_at": moment(entry.updated_at),
+        "expires_at": moment(entry.expires_at),
+        "archived_at": moment(entry.archived_at),
+        "legal_hold": entry.legal_hold,
+    }
+
+
+def version_document(version: EntryVersion) -> dict[str, Any]:
+    return {
+        "entry_id": str(version.entry_id),
+        "version": version.version,
+        "action": version.action,
+        "value": version.value,
+        "metadata": version.metadata,
+        "attributes": version.attributes,
+        "author": version.author,
+        "reason": version.reason,
+        "created_at": moment(version.created_at),
+    }
+
+
+def grant_document(grant: Grant) -> dict[str, Any]:
+    return {
+        "agent_id": grant.agent_id,
+        "can_write": grant.can_write,
+        "reason": grant.reason,
+        "note": grant.note,
+        "created_at": moment(grant.created_at),
+        "created_by": grant.created_by,
     }

@@ -29,16 +29,20 @@ class Name(Text):
         super().__init__(**{"max_length": settings.CONFIG.limits.key_length, **options})
 
 
-class Fraction(serializers.FloatField):
-    """A JSON number from 0 to 1."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(min_value=0, max_value=1, **options)
+class Number(serializers.FloatField):
+    """A JSON number."""
 
     def to_internal_value(self, data: Any) -> float:
         if isinstance(data, bool) or not isinstance(data, (int, float)):
             self.fail("invalid")
         return float(data)
+
+
+class Fraction(Number):
+    """A JSON number from 0 to 1."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_value=0, max_value=1, **options)
 
 
 class Flag(serializers.BooleanField):
@@ -48,10 +52,6 @@ class Flag(serializers.BooleanField):
         if not isinstance(data, bool):
             self.fail("invalid", input=data)
         return bool(data)
-
-
-class QueryFlag(serializers.BooleanField):
-    """``true`` or ``false`` in a query string."""
 
 
 @extend_schema_field(OpenApiTypes.ANY)

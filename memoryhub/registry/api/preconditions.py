@@ -40,6 +40,14 @@ def matching(wanted: str) -> dict[str, Any]:
     return {"if_version": int(match[1])}
 
 
+def if_version(request: Request) -> int | None:
+    """The version that If-Match names, for changes that can do without: None when it is left out or ``*``."""
+    found = conditions(request)
+    if "if_absent" in found:
+        raise Invalid("If-None-Match", "If-None-Match makes no sense here; send If-Match, or neither.")
+    return found.get("if_version")
+
+
 def required(request: Request) -> dict[str, Any]:
     """As ``conditions``, for changes by id. Raises VersionRequired without If-Match."""
     found = conditions(request)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from memoryhub.access.api.fields import Choice
+from memoryhub.access.api.pagination import PageQuery
 from memoryhub.access.api.serializers import Input, Output
-from memoryhub.registry.api.fields import AnyValue, Flag, Fraction, JSONObject, Name, Tags, Text
+from memoryhub.registry.api.fields import AnyValue, Flag, Fraction, JSONObject, Name, Number, Tags, Text
 from memoryhub.registry.models import Layer, MemoryType, Priority, Scope
 from memoryhub.registry.models.entries import LAYER_ALIASES
 from memoryhub.registry.services.drafts import ON_CONFLICT
@@ -78,6 +81,61 @@ class RetrieveInput(AddressInput):
     include_archived = Flag(required=False, help_text="Also find archived entries.")
 
 
+@extend_schema_field(StoreInput(many=True))
+class Entries(serializers.ListField):
+    """Each is checked on its own, so that one wrong entry does not refuse the others."""
+
+
+class BatchInput(Input):
+    entries = Entries(child=AnyValue(), min_length=1, max_length=settings.CONFIG.limits.batch)
+
+
+class BatchGetInput(AddressInput):
+    """Either ids, or keys that are looked for as by retrieve."""
+
+    ids = serializers.ListField(
+        child=serializers.UUIDField(), required=False, min_length=1, max_length=settings.CONFIG.limits.batch
+    )
+    keys = serializers.ListField(child=Name(), required=False, min_length=1, max_length=settings.CONFIG.limits.batch)
+    scope = Choice(Scope.choices, required=False)
+    include_archived = Flag(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("ids" in attrs) == ("keys" in attrs):
+            raise serializers.ValidationError("Name either ids or keys.")
+        return attrs
+
+
+class ReasonInput(Input):
+    reason = Text(required=False, allow_blank=True, default="", help_text="Why; kept with the version.")
+
+
+class NeededReasonInput(Input):
+    reason = Text(help_text="Why; kept in the audit trail.")
+
+
+class HoldInput(NeededReasonInput):
+    on = Flag(required=False, default=True, help_text="false lifts the hold.")
+
+
+class RestoreInput(ReasonInput):
+    version = serializers.IntegerField(
+        required=False, min_value=1, help_text="Left out, a deleted entry comes back as it was."
+    )
+
+
+class ReinforceInput(ReasonInput):
+    reinforcement_factor = Number(
+        required=False, default=1.2, min_value=1, max_value=10, help_text="By how much its half-life grows."
+    )
+
+
+class GrantInput(Input):
+    agents = serializers.ListField(child=Name(), min_length=1, max_length=100, help_text="Agents of the same tenant.")
+    can_write = Flag(required=False, default=False)
+    note = Text(required=False, allow_blank=True, default="")
+
+
 class NamingQuery(Input):
     """In the query string of doors that know an entry by its id: about whom the request speaks."""
 
@@ -86,8 +144,26 @@ class NamingQuery(Input):
     session_id = Name(required=False, help_text="Needed to reach session-scoped entries.")
 
 
+class StatsQuery(Input):
+    tenant_id = Name(required=False, help_text="Platform keys choose the tenant.")
+
+
 class GetQuery(NamingQuery):
     include_archived = serializers.BooleanField(required=False, help_text="Also show an archived entry.")
+
+
+class DeleteQuery(NamingQuery):
+    reason = Text(required=False, help_text="Why. Needed, with the permission admin, for a permanent entry.")
+
+
+class NamingPageQuery(NamingQuery, PageQuery):
+    """A page of what belongs to an entry."""
+
+
+class ChildrenQuery(NamingPageQuery):
+    sort_field = Choice(("created_at", "updated_at", "importance"), required=False, default="created_at")
+    sort_order = Choice(("asc", "desc"), required=False, default="desc")
+    include_archived = serializers.BooleanField(required=False)
 
 
 class StoredOutput(Output):
@@ -131,3 +207,109 @@ class EntryOutput(Output):
     parent_id = serializers.UUIDField(allow_null=True)
     archived_at = serializers.DateTimeField(allow_null=True)
     legal_hold = serializers.BooleanField()
+
+
+class AmendedOutput(Output):
+    entry_id = serializers.UUIDField()
+    key = serializers.CharField()
+    layer = Choice(Layer.choices)
+    scope = Choice(Scope.choices)
+    sync_version = serializers.IntegerField()
+    updated_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    archived_at = serializers.DateTimeField(allow_null=True)
+    legal_hold = serializers.BooleanField()
+
+
+class DeletedOutput(Output):
+    entry_id = serializers.UUIDField()
+    sync_version = serializers.IntegerField()
+    restorable_until = serializers.DateTimeField(allow_null=True, help_text="null: nothing is left to restore.")
+
+
+class ErasedOutput(Output):
+    entry_id = serializers.UUIDField()
+
+
+class VersionOutput(serializers.Serializer[Any]):
+    entry_id = serializers.UUIDField()
+    version = serializers.IntegerField()
+    action = serializers.CharField(help_text="stored, changed, restored, deleted, archived, …")
+    value = AnyValue()
+    metadata = JSONObject()
+    attributes = JSONObject(help_text="layer, priority, category, tags, … as of then.")
+    author = serializers.CharField()
+    reason = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class GrantOutput(serializers.Serializer[Any]):
+    agent_id = serializers.CharField()
+    can_write = serializers.BooleanField()
+    reason = serializers.CharField(help_text="rule, explicit or propagation.")
+    note = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    created_by = serializers.CharField()
+
+
+class GrantsOutput(Output):
+    entry_id = serializers.UUIDField()
+    grants = GrantOutput(many=True)
+
+
+class RevokedOutput(Output):
+    entry_id = serializers.UUIDField()
+    revoked = serializers.ListField(child=serializers.CharField())
+
+
+class BatchResultOutput(serializers.Serializer[Any]):
+    """What storing answers, or the problem of this one entry."""
+
+    index = serializers.IntegerField(help_text="Position in the request, from 0.")
+    success = serializers.BooleanField()
+    entry_id = serializers.UUIDField(required=False)
+    key = serializers.CharField(required=False)
+    layer = serializers.CharField(required=False)
+    scope = serializers.CharField(required=False)
+    sync_version = serializers.IntegerField(required=False)
+    created = serializers.BooleanField(required=False)
+    kept = serializers.BooleanField(required=False)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+    updated_at = serializers.DateTimeField(required=False)
+    status = serializers.IntegerField(required=False)
+    code = serializers.CharField(required=False)
+    detail = serializers.CharField(required=False)
+    errors = serializers.ListField(  # type: ignore[assignment]
+        child=serializers.DictField(child=serializers.CharField()), required=False
+    )
+
+
+class BatchOutput(Output):
+    """``success`` is false when any entry failed; the others are stored all the same."""
+
+    stored = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    results = BatchResultOutput(many=True)
+
+
+class BatchGetOutput(Output):
+    found = serializers.IntegerField()
+    missing = serializers.IntegerField()
+    results = serializers.ListField(child=JSONObject(help_text="An entry, or success: false with its id or key."))
+
+
+class StatsOutput(Output):
+    total_entries = serializers.IntegerField()
+    ephemeral_count = serializers.IntegerField()
+    session_count = serializers.IntegerField()
+    short_term_count = serializers.IntegerField()
+    long_term_count = serializers.IntegerField()
+    permanent_count = serializers.IntegerField()
+    critical_count = serializers.IntegerField()
+    archived_count = serializers.IntegerField()
+    deleted_count = serializers.IntegerField(help_text="Tombstones that can still be restored.")
+    active_sessions = serializers.IntegerField()
+    active_tenants = serializers.IntegerField()
+    total_accesses = serializers.IntegerField()
+    cache_size = serializers.DictField(child=serializers.IntegerField())
+    pending_syncs = serializers.IntegerField()

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from django.urls import path
 
-from memoryhub.registry.api.context import OneEntryView, RetrieveView, StoreView
+from memoryhub.registry.api import batches, context, history, relatives
+
+ENTRY = "context/<uuid:entry_id>"
 
 urlpatterns = [
-    path("context/store", StoreView.as_view(), name="context-store"),
-    path("context/retrieve", RetrieveView.as_view(), name="context-retrieve"),
-    path("context/<uuid:entry_id>", OneEntryView.as_view(), name="context-entry"),
+    path("context/store", context.StoreView.as_view(), name="context-store"),
+    path("context/retrieve", context.RetrieveView.as_view(), name="context-retrieve"),
+    path("context/batch", batches.BatchView.as_view(), name="context-batch"),
+    path("context/batch-get", batches.BatchGetView.as_view(), name="context-batch-get"),
+    path(ENTRY, context.OneEntryView.as_view(), name="context-entry"),
+    path(f"{ENTRY}/versions", history.VersionsView.as_view(), name="context-versions"),
+    path(f"{ENTRY}/restore", history.RestoreView.as_view(), name="context-restore"),
+    path(f"{ENTRY}/archive", history.ArchiveView.as_view(), name="context-archive"),
+    path(f"{ENTRY}/unarchive", history.UnarchiveView.as_view(), name="context-unarchive"),
+    path(f"{ENTRY}/hold", history.HoldView.as_view(), name="context-hold"),
+    path(f"{ENTRY}/erase", history.EraseView.as_view(), name="context-erase"),
+    path(f"{ENTRY}/reinforce", history.ReinforceView.as_view(), name="context-reinforce"),
+    path(f"{ENTRY}/children", relatives.ChildrenView.as_view(), name="context-children"),
+    path(f"{ENTRY}/grants", relatives.GrantsView.as_view(), name="context-grants"),
+    path(f"{ENTRY}/grants/<str:agent_id>", relatives.GrantView.as_view(), name="context-grant"),
+    path("stats", relatives.StatsView.as_view(), name="stats"),
 ]

@@ -96,7 +96,7 @@ BEGIN
     'done', act->>'actor', act->>'actor_kind', act->>'agent_id', act->>'user_id', (act->>'key_id')::uuid,
     act->>'request_id', 'entry', e.id::text,
     CASE WHEN e.sync_version > 1 THEN jsonb_build_object('version', e.sync_version - 1) END,
-    jsonb_build_object('version', e.sync_version, 'digest', act->>'digest'), coalesce(act->>'reason', ''));
+    jsonb_strip_nulls(jsonb_build_object('version', e.sync_version, 'digest', act->>'digest')), coalesce(act->>'reason', ''));
   INSERT INTO memory_sync_events (event_id, tenant_id, event_type, context_key, object_id, version, source_system,
     target_systems, priority, payload, processed, processed_at)
   VALUES ((act->>'event_id')::uuid, e.tenant_id, 'entry.' || did, e.key, e.id, e.sync_version, act->>'actor',
@@ -235,8 +235,8 @@ BEGIN
       e := NULL;
     END IF;
     IF wanted IS NOT NULL THEN e := registry_load(e, wanted, ephemeral); END IF;
-    created := registry_gone(e);
     fresh := e.id IS NULL;
+    created := registry_gone(e) AND (fresh OR NOT p ? 'revive');
     status := registry_refusal(e, created, p, act);
     IF status IS NOT NULL THEN EXIT; END IF;
     IF fresh AND p ? 'entry_id' THEN status := 'missing'; EXIT; END IF;
@@ -249,10 +249,10 @@ BEGIN
     e := registry_fill(e, p);
     e.author := act->>'actor';
     e.updated_at := CASE WHEN fresh THEN e.created_at ELSE clock_timestamp() END;
-    IF p ? 'address' THEN e.archived_at := NULL; END IF;
+    IF p ? 'address' OR p ? 'revive' THEN e.archived_at := NULL; e.deleted_at := NULL; END IF;
     IF e.encrypted THEN e.content := ''; END IF;
     layer := coalesce(p->>'layer', e.layer, CASE WHEN ephemeral THEN 'ephemeral' ELSE 'long_term' END);
-    IF p ? 'address' OR p ? 'expires_at' OR layer IS DISTINCT FROM e.layer THEN
+    IF p ? 'address' OR p ? 'revive' OR p ? 'expires_at' OR layer IS DISTINCT FROM e.layer THEN
       e.layer := layer;
       e := registry_end(e, p);
     END IF;
@@ -270,7 +270,12 @@ BEGIN
 END $$;
 """
 
-READING = f"""
+READING = """
+-- There for a reader: see EntryQuerySet.present.
+CREATE FUNCTION registry_present(e memory_context_registry, archived boolean) RETURNS boolean LANGUAGE sql VOLATILE AS $$
+  SELECT e.deleted_at IS NULL AND CASE WHEN e.archived_at IS NULL
+    THEN e.expires_at IS NULL OR e.expires_at > clock_timestamp() OR e.legal_hold ELSE archived END
+$$;
 -- The first entry that is there, of the addresses in their order. Whoever asks has made sure of the addresses.
 CREATE FUNCTION registry_first(k text, addresses jsonb, archived boolean) RETURNS SETOF memory_context_registry
 LANGUAGE plpgsql STABLE AS $$
@@ -285,16 +290,13 @@ BEGIN
       WHERE g.tenant_id = a->>'tenant_id' AND g.agent_id = a->>'grantee' AND r.tenant_id = a->>'tenant_id'
         AND r.key = k AND r.scope = 'agent' AND (r.agent_id = a->>'agent_id' OR a->>'agent_id' IS NULL)
         AND (r.user_id IS NULL OR r.user_id = a->>'user_id')
-        AND r.deleted_at IS NULL AND (archived OR r.archived_at IS NULL)
-        AND (r.expires_at IS NULL OR r.expires_at > clock_timestamp() OR r.legal_hold)
+        AND registry_present(r, archived)
       ORDER BY r.user_id NULLS LAST, r.updated_at DESC LIMIT 1;
     ELSE
       wanted := registry_durable_at(k, a);
     END IF;
     IF wanted IS NOT NULL THEN
-      RETURN QUERY SELECT * FROM memory_context_registry r WHERE r.id = wanted AND r.deleted_at IS NULL
-        AND (archived OR r.archived_at IS NULL)
-        AND (r.expires_at IS NULL OR r.expires_at > clock_timestamp() OR r.legal_hold);
+      RETURN QUERY SELECT * FROM memory_context_registry r WHERE r.id = wanted AND registry_present(r, archived);
       IF FOUND THEN RETURN; END IF;
     END IF;
     CONTINUE WHEN a ? 'grantee';
@@ -329,7 +331,7 @@ FUNCTIONS = (
     + READING
 )
 DROP = """
-DROP FUNCTION registry_first, registry_ephemeral_as_entry, registry_write, registry_put, registry_refusal,
+DROP FUNCTION registry_first, registry_present, registry_ephemeral_as_entry, registry_write, registry_put, registry_refusal,
   registry_gone, registry_end, registry_fill, registry_fresh, registry_load, registry_record, registry_attributes,
   registry_index, registry_ephemeral_at, registry_durable_at
 """

@@ -1,5 +1,6 @@
 from django.db import migrations
 
+# Reads of an entry that was erased before they were written leave no trace of its key.
 LOG = """
 CREATE FUNCTION registry_log_accesses(entries uuid[], keys text[], times timestamptz[], latencies float8[],
   hits boolean[], operations text[], actors text[], users text[]) RETURNS void
@@ -10,7 +11,9 @@ BEGIN
   INSERT INTO memory_context_access_log (tenant_id, entry_id, context_key, "timestamp", latency_ms, hit_cache,
     operation, actor, user_id)
   SELECT tenant, e, k, t, l, h, o, a, u
-  FROM unnest(entries, keys, times, latencies, hits, operations, actors, users) AS r(e, k, t, l, h, o, a, u);
+  FROM unnest(entries, keys, times, latencies, hits, operations, actors, users) AS r(e, k, t, l, h, o, a, u)
+  WHERE e IS NULL OR EXISTS (SELECT FROM memory_context_registry x WHERE x.id = e)
+    OR EXISTS (SELECT FROM memory_context_ephemeral x WHERE x.id = e);
   INSERT INTO memory_access_totals (tenant_id, day, accesses)
   SELECT tenant, (t AT TIME ZONE 'UTC')::date, count(*) FROM unnest(times) AS t GROUP BY 2 ORDER BY 2
   ON CONFLICT ON CONSTRAINT access_total_once

@@ -92,10 +92,14 @@ class EntryQuerySet(VisibleQuerySet):
     """Narrows what is visible to what is there: a tombstone is not, and by default neither is an archived entry."""
 
     def present(self, *, archived: bool = False) -> Self:
-        """Neither deleted nor past its end (a legal hold outlasts it); archived ones only when asked for."""
-        there = models.Q(expires_at=None) | models.Q(expires_at__gt=ClockTimestamp()) | models.Q(legal_hold=True)
-        found = self.filter(there, deleted_at=None)
-        return found if archived else found.filter(archived_at=None)
+        """Neither deleted nor past its end (a legal hold outlasts it). Archived ones only when asked for, then whatever
+        their end was.
+        """
+        alive = models.Q(expires_at=None) | models.Q(expires_at__gt=ClockTimestamp()) | models.Q(legal_hold=True)
+        there = models.Q(archived_at=None) & alive
+        if archived:
+            there |= models.Q(archived_at__isnull=False)
+        return self.filter(there, deleted_at=None)
 
 
 class EphemeralQuerySet(VisibleQuerySet):

@@ -154,7 +154,9 @@ def storing_order(draft: Draft, address: dict[str, str]) -> dict[str, Any]:
     return with_value(order, draft.value)
 
 
-def changing_order(change: Change, entry_id: UUID, *, ephemeral: bool) -> dict[str, Any]:
-    """The order that changes the entry of that id."""
+def changing_order(change: Change, entry_id: UUID, *, ephemeral: bool = False, revive: bool = False) -> dict[str, Any]:
+    """The order that changes the entry of that id. ``revive`` brings back an archived, ended or deleted one."""
     order = attributes_of(change) | {"entry_id": str(entry_id), "ephemeral": ephemeral}
+    if revive:
+        order["revive"] = True
     return order if isinstance(change.value, Unset) else with_value(order, change.value)

@@ -58,6 +58,17 @@ class Entry:
         return found
 
 
+def from_model(row: ContextEntry) -> Entry:
+    """The entry of a loaded row."""
+    columns: dict[str, Any] = {name: getattr(row, name, None) for name in Entry.__slots__}
+    columns |= {"value_json": dumped(row.value), "metadata_json": dumped(row.metadata), "entry_id": row.pk}
+    return Entry(**columns)
+
+
+def dumped(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 SHARED = (
     "id", "key", "layer", "scope", "priority", "category", "source", "tenant_id", "user_id", "session_id", "agent_id",
     "value", "metadata", "memory_type", "importance", "tags", "origin_session", "encrypted", "author", "owner",

@@ -81,3 +81,116 @@ def change(world: World) -> Call:
 @recipe("PATCH context/{entry_id}")
 def change_parent(world: World) -> Call:
     return Call(path={"entry_id": new_entry_id(world)}, body={"parent_id": new_entry_id(world)}, headers=CURRENT)
+
+
+@recipe("DELETE context/{entry_id}")
+def delete(world: World) -> Call:
+    return Call(path={"entry_id": new_entry_id(world)}, query={"reason": world.text()}, headers=CURRENT)
+
+
+@recipe("POST context/batch", foreign=Foreign.OWN)
+def batch(world: World) -> Call:
+    known = {"key": new_entry(world)["key"], "value": world.text()}
+    return Call(body={"entries": [known, {"key": world.name("key"), "value": {"said": world.text()}}]})
+
+
+@recipe("POST context/batch", foreign=Foreign.PER_ITEM)
+def batch_below_a_parent(world: World) -> Call:
+    parent = new_entry_id(world)
+    return Call(body={"entries": [{"key": "child", "value": world.text(), "parent_id": parent}]})
+
+
+@recipe("POST context/batch-get", foreign=Foreign.PER_ITEM, shows=True)
+def batch_get_by_ids(world: World) -> Call:
+    return Call(body={"ids": [new_entry_id(world), new_entry_id(world)]})
+
+
+@recipe("POST context/batch-get", foreign=Foreign.PER_ITEM, shows=True)
+def batch_get_by_keys(world: World) -> Call:
+    return Call(body={"keys": [new_entry(world)["key"]], "scope": "tenant"})
+
+
+def changed_entry(world: World) -> Id:
+    entry_id = new_entry_id(world)
+    change = Call(path={"entry_id": entry_id}, body={"value": {"then": world.text()}}, headers=CURRENT)
+    world.made("PATCH", "context/{entry_id}", change)
+    return entry_id
+
+
+@recipe("GET context/{entry_id}/versions", shows=True)
+def versions(world: World) -> Call:
+    return Call(path={"entry_id": changed_entry(world)}, query={"limit": 1})
+
+
+@recipe("POST context/{entry_id}/restore")
+def restore(world: World) -> Call:
+    return Call(path={"entry_id": changed_entry(world)}, body={"version": 1, "reason": world.text()})
+
+
+@recipe("POST context/{entry_id}/restore")
+def restore_what_was_deleted(world: World) -> Call:
+    entry_id = new_entry_id(world)
+    world.made("DELETE", "context/{entry_id}", Call(path={"entry_id": entry_id}))
+    return Call(path={"entry_id": entry_id}, body={})
+
+
+def reasoned(world: World, **fields: Any) -> Call:
+    return Call(path={"entry_id": new_entry_id(world)}, body={"reason": world.text()} | fields)
+
+
+@recipe("POST context/{entry_id}/archive")
+def archive(world: World) -> Call:
+    return reasoned(world)
+
+
+@recipe("POST context/{entry_id}/unarchive")
+def unarchive(world: World) -> Call:
+    call = reasoned(world)
+    world.made("POST", "context/{entry_id}/archive", call)
+    return call
+
+
+@recipe("POST context/{entry_id}/hold")
+def hold(world: World) -> Call:
+    return reasoned(world, on=True)
+
+
+@recipe("POST context/{entry_id}/erase")
+def erase(world: World) -> Call:
+    return reasoned(world)
+
+
+@recipe("POST context/{entry_id}/reinforce")
+def reinforce(world: World) -> Call:
+    return reasoned(world, reinforcement_factor=1.5)
+
+
+@recipe("GET context/{entry_id}/children", shows=True)
+def children(world: World) -> Call:
+    parent = new_entry_id(world)
+    for _ in range(2):
+        new_entry(world, parent_id=parent)
+    return Call(path={"entry_id": parent}, query={"limit": 1})
+
+
+def shared_entry(world: World) -> Id:
+    entry_id = new_entry_id(world, scope="agent")
+    share = Call(path={"entry_id": entry_id}, body={"agents": [world.peer.agent], "note": world.text()})
+    world.made("POST", "context/{entry_id}/grants", share)
+    return entry_id
+
+
+@recipe("GET context/{entry_id}/grants", shows=True)
+def grants(world: World) -> Call:
+    return Call(path={"entry_id": shared_entry(world)})
+
+
+@recipe("POST context/{entry_id}/grants")
+def grant(world: World) -> Call:
+    body = {"agents": [world.peer.agent], "can_write": True, "note": world.text()}
+    return Call(path={"entry_id": new_entry_id(world, scope="agent")}, body=body)
+
+
+@recipe("DELETE context/{entry_id}/grants/{agent_id}")
+def revoke(world: World) -> Call:
+    return Call(path={"entry_id": shared_entry(world), "agent_id": world.peer.agent})

@@ -136,6 +136,7 @@ class HttpStore(Section):
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,40}$", description="Name of the store, shown in the outbox.")
     url: str = Field(pattern=r"^https?://", description="Address that receives each change as a POST.")
     timeout_seconds: float = Field(5, gt=0, le=60, description="Longest wait for its answer, in seconds.")
+    connections: int = Field(4, ge=1, le=32, description="Requests that may be on their way to it at a time.")
 
 
 class Sync(Section):

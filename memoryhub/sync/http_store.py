@@ -13,6 +13,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
@@ -34,12 +35,13 @@ SHOWN_CHARACTERS = 200
 
 
 class HttpStore:
-    """Delivers a batch one after the other over one connection."""
+    """Delivers a batch over some connections at a time."""
 
     def __init__(self, config: HttpStoreSettings) -> None:
         self.name = config.name
         self.url = urlsplit(config.url)
         self.timeout = config.timeout_seconds
+        self.connections = config.connections
         self._stopped = False
         self._away_since: float | None = None
 
@@ -55,35 +57,42 @@ class HttpStore:
 
     def deliver(self, batch: Sequence[Delivery]) -> Mapping[int, Problem]:
         known = load_states(batch)
-        with closing(open_connection(self.url, self.timeout)) as connection:
-            return self._deliver_over(connection, batch, known)
-
-    def _deliver_over(
-        self, connection: http.client.HTTPConnection, batch: Sequence[Delivery], known: Mapping[UUID, states.State]
-    ) -> Mapping[int, Problem]:
         # the claim must not run out while the last of the batch is on its way
         deadline = time.monotonic() + settings.CONFIG.sync.claim_seconds / 2
+        # a batch holds an object once at most, so its deliveries may overtake each other
+        lanes = [batch[start :: self.connections] for start in range(min(self.connections, len(batch)))]
+        with ThreadPoolExecutor(len(lanes), thread_name_prefix=f"relay-{self.name}") as pool:
+            answers = pool.map(lambda lane: self._deliver_lane(lane, known, deadline), lanes)
+            return {number: problem for problems in answers for number, problem in problems.items()}
+
+    def _deliver_lane(
+        self, lane: Sequence[Delivery], known: Mapping[UUID, states.State], deadline: float
+    ) -> dict[int, Problem]:
+        """One after the other over one connection; no database here, this is a thread of its own."""
         problems: dict[int, Problem] = {}
         silences = 0
-        for delivery in batch:
-            if self._stopped or silences >= MOST_SILENCES or time.monotonic() > deadline:
-                problems[delivery.pk] = NotReady("Waits for its next turn.", retry_in=FIRST_PAUSE)
-                continue
-            if away := self._reach(connection):
-                # nothing was sent, so it is nobody's failure
-                silences = MOST_SILENCES
-                problems[delivery.pk] = away
-                continue
-            try:
-                problem = self._send(connection, delivery, known.get(delivery.object_id))
-                silences = 0
-            except (OSError, http.client.HTTPException) as error:
-                connection.close()
-                problem = f"No answer from {self.url.netloc}: {type(error).__name__} {error}".strip()
-                silences += 1
-            if problem is not None:
-                problems[delivery.pk] = problem
+        with closing(open_connection(self.url, self.timeout)) as connection:
+            for delivery in lane:
+                if self._stopped or silences >= MOST_SILENCES or time.monotonic() > deadline:
+                    problems[delivery.pk] = NotReady("Waits for its next turn.", retry_in=FIRST_PAUSE)
+                    continue
+                problem, answered = self._attempt(connection, delivery, known.get(delivery.object_id))
+                silences = 0 if answered else silences + 1
+                if problem is not None:
+                    problems[delivery.pk] = problem
         return problems
+
+    def _attempt(
+        self, connection: http.client.HTTPConnection, delivery: Delivery, state: states.State | None
+    ) -> tuple[Problem | None, bool]:
+        """What went wrong, and whether the server answered at all."""
+        if away := self._reach(connection):
+            return away, False  # nothing was sent, so it is nobody's failure
+        try:
+            return self._send(connection, delivery, state), True
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            return f"No answer from {self.url.netloc}: {type(error).__name__} {error}".strip(), False
 
     def _reach(self, connection: http.client.HTTPConnection) -> NotReady | None:
         """Connects where needed. When nobody is there: leave it alone for half as long as it has been away."""

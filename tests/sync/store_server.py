@@ -56,6 +56,7 @@ def signed(secret: str, header: str, body: bytes) -> bool:
 def handler(memory: Memory, options: argparse.Namespace) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # head and body of an answer are two packets
 
         def do_GET(self) -> None:
             self.answer(200, {"objects": memory.objects, "requests": memory.requests})

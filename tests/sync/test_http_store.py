@@ -75,7 +75,7 @@ class StoreProcess:
     """The server of ``store_server.py``; ``kill`` and ``start`` again on the same port."""
 
     def __init__(self, path: Path, *options: str) -> None:
-        self.path, self.options = path, options
+        self.path, self.options = path, tuple(options)
         self.port = 0
         self.start()
 
@@ -109,8 +109,8 @@ def store_process(path: Path, *options: str) -> Iterator[StoreProcess]:
         process.kill()
 
 
-def store_at(url: str, timeout: float = 0.4) -> HttpStore:
-    return HttpStore(HttpStoreSettings(name="elsewhere", url=url, timeout_seconds=timeout))
+def store_at(url: str, timeout: float = 0.4, name: str = "elsewhere", connections: int = 4) -> HttpStore:
+    return HttpStore(HttpStoreSettings(name=name, url=url, timeout_seconds=timeout, connections=connections))
 
 
 @pytest.fixture
@@ -174,6 +174,33 @@ def test_entries_end_up_elsewhere_as_they_are_in_the_registry(tmp_path):
     }
 
 
+@pytest.mark.long
+@pytest.mark.django_db(transaction=True)
+def test_ten_thousand_changes_arrive_within_a_minute_of_healing(things, tmp_path, monkeypatch):
+    """With the pauses of the defaults, to two stores that fail one time in five until they are healed."""
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "options", "-c role=memoryhub_system")
+    with (
+        store_process(tmp_path / "one", "--fail-every", "5") as one,
+        store_process(tmp_path / "two", "--fail-every", "5") as two,
+        registered(store_at(one.url, 5, "one"), store_at(two.url, 5, "two")),
+        RunningRelay(),
+    ):
+        for _ in range(10):
+            things.states |= {thing: State(1, {"value": {"n": 1}}) for thing in announce_many(1000)}
+        until(lambda: statuses()["done"] > 10_000, 120, "half of the deliveries")
+        for process in (one, two):
+            process.kill()
+            process.options = ()
+            process.start()
+        until(lambda: not statuses()["pending"], 60, "the stores to catch up")
+        held = [process.answer()["objects"] for process in (one, two)]
+    for objects in held:
+        assert {key: doc["state"] for key, doc in objects.items()} == {
+            str(key): state.document for key, state in things.states.items()
+        }
+    assert statuses() == {"done": 20_000}
+
+
 @pytest.mark.django_db
 def test_a_server_that_is_away_costs_no_attempts(things, as_system):
     with registered(store := store_at("http://127.0.0.1:9/")):
@@ -199,7 +226,7 @@ def test_one_that_is_never_answered_does_not_hold_up_the_others(things, as_syste
     """The second of three is accepted too late: it alone failed, and will be repeated."""
     with (
         store_process(tmp_path / "journal", "--sleep-every", "2", "--sleep", "1") as process,
-        registered(store := store_at(process.url, timeout=0.3)),
+        registered(store := store_at(process.url, timeout=0.3, connections=1)),
     ):
         announce_many(3)
         problems = store.deliver(outbox.claim("elsewhere").all)

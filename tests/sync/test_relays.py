@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.db.models import Count
 
 from memoryhub.sync.models import Delivery, Heartbeat, SyncEvent
 from memoryhub.sync.services.relay import Relay, run_once
@@ -107,7 +108,7 @@ class RunningRelay:
 
 def statuses() -> Counter[str]:
     with role("memoryhub_system"):
-        return Counter(Delivery.objects.values_list("status", flat=True))
+        return Counter(dict(Delivery.objects.order_by().values_list("status").annotate(Count("pk"))))
 
 
 @pytest.mark.usefixtures("system_connections")

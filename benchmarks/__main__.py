@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import http_rows, load
+from benchmarks import http_rows, load, search
 from benchmarks.floor_server import floor_server
 from benchmarks.hub import running_hub
 from benchmarks.table import markdown
@@ -25,6 +25,7 @@ def main() -> None:
         http_rows.fill(hub, key)
         rows = [http_rows.retrieve_row(hub, key, floor), http_rows.store_row(hub, key)]
         rows += http_rows.message_rows(hub, key, floor)
+        rows += search.rows(hub)
     print(markdown(rows))
 
 

@@ -10,7 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from memoryhub.access.principals import Principal
+from memoryhub.access.trips import one_trip
 
 #: The fields to show per id, ready for JSON apart from dates and ids.
 Loader = Callable[[Sequence[UUID], Principal], Mapping[UUID, dict[str, Any]]]
@@ -34,3 +37,8 @@ def load(ids: Mapping[str, Sequence[UUID]], principal: Principal) -> dict[UUID, 
         loader = _loaders.get(kind)
         found.update(loader(wanted, principal) if loader else {id_: {} for id_ in wanted})
     return found
+
+
+def rows(found: QuerySet[Any, tuple[Any, ...]], principal: Principal) -> list[tuple[Any, ...]]:
+    """The rows of a ``values_list`` in one round trip, for loaders. JSON comes as text, as the database holds it."""
+    return one_trip(*found.query.sql_with_params(), principal=principal)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 
 from memoryhub.access.principals import Principal
+from memoryhub.access.trips import one_trip
 from memoryhub.access.visibility import sees_everything
 from memoryhub.search.requests import KINDS, Filters, Mode
 
@@ -60,7 +60,7 @@ def rank(
     explain: bool,
     principal: Principal,
 ) -> Ranking:
-    """Runs the search function in the caller's transaction, which must be behind the walls of a tenant."""
+    """Runs the search function behind the walls of the principal, who must be inside a tenant."""
     conditions = filters.conditions() | ({} if tuple(kinds) == KINDS else {"kinds": list(kinds)})
     values = [
         json.dumps(facts(principal)),
@@ -71,9 +71,8 @@ def rank(
         json.dumps(conditions),
         json.dumps(options(limit, explain, filters)),
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(CALL, values)
-        return read(cursor.fetchone()[0])
+    [(answer,)] = one_trip(CALL, values, principal=principal)
+    return read(answer)
 
 
 def facts(principal: Principal) -> dict[str, Any]:

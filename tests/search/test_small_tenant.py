@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
@@ -65,7 +65,7 @@ def bm25(query: str, rows: Sequence[IndexRow]) -> dict[UUID, float]:
     """Straight from the textbook; the length of a text is its number of different words."""
     texts = {row.id: Counter(row.content.split()) for row in rows}
     mean = sum(map(len, texts.values())) / len(texts)
-    scores: dict[UUID, float] = Counter()
+    scores: defaultdict[UUID, float] = defaultdict(float)
     for word in dict.fromkeys(query.split()):
         df = sum(word in text for text in texts.values())
         idf = math.log(1 + (len(texts) - df + 0.5) / (df + 0.5))

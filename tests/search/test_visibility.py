@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -43,7 +44,11 @@ def rows() -> st.SearchStrategy[IndexRow]:
             {"scope": st.just("agent"), "tenant_id": TENANTS, "agent_id": AGENTS, "user_id": maybe(USERS)}
         ),
     ]
-    return st.one_of(shapes).map(lambda columns: index_row("theme", **columns))
+    return st.one_of(shapes).map(as_row)
+
+
+def as_row(columns: Any) -> IndexRow:
+    return index_row("theme", **columns)
 
 
 def principals() -> st.SearchStrategy[Principal]:
@@ -62,7 +67,7 @@ def principals() -> st.SearchStrategy[Principal]:
 
 def grant(row: IndexRow, agent: str) -> None:
     """Opens an agent's entry to another one; other rows cannot be granted."""
-    if row.scope == "agent":
+    if row.scope == "agent" and row.tenant_id:
         ContextEntry.objects.get_or_create(
             id=row.id,
             defaults={"key": str(row.id), "layer": "long_term", "scope": "agent", "value": 1}

@@ -103,20 +103,19 @@ class Wanted:
 def answer_to(wanted: Wanted, principal: Principal) -> SearchAnswer:
     vector, model = query_vector(wanted)
     degraded = wanted.mode != "keyword" and vector is None
-    with behind_walls(principal):
-        ranking = rank(
-            query=wanted.query,
-            mode="keyword" if degraded else wanted.mode,
-            vector=vector,
-            model=model,
-            kinds=wanted.kinds,
-            filters=wanted.filters,
-            limit=wanted.limit,
-            explain=wanted.explain,
-            principal=principal,
-        )
-        results = shown(ranking.hits, wanted, principal)
-        record(ranking.hits, principal)
+    ranking = rank(
+        query=wanted.query,
+        mode="keyword" if degraded else wanted.mode,
+        vector=vector,
+        model=model,
+        kinds=wanted.kinds,
+        filters=wanted.filters,
+        limit=wanted.limit,
+        explain=wanted.explain,
+        principal=principal,
+    )
+    results = shown(ranking.hits, wanted, principal)
+    record(ranking.hits, principal)
     return SearchAnswer(
         query=wanted.query,
         mode=wanted.mode,
@@ -161,7 +160,8 @@ def record(hits: Sequence[Hit], principal: Principal) -> None:
 
 
 def audit_read(action: str, hits: Sequence[Hit], principal: Principal) -> None:
-    audit.record(action, principal=principal, object_type="search", new={"read": [str(hit.id) for hit in hits]})
+    with behind_walls(principal):
+        audit.record(action, principal=principal, object_type="search", new={"read": [str(hit.id) for hit in hits]})
 
 
 def searches_every_user(principal: Principal) -> bool:

@@ -146,6 +146,8 @@ SESSION_COOKIE_HTTPONLY = True
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# Believed only where a proxy stands in front that sets it: addresses in answers and cookies follow it.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if CONFIG.server.trusted_proxies else None
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.limits.body_kb * 1024
 LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/admin/"

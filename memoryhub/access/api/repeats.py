@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from django.http import HttpResponse
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -30,7 +31,7 @@ ALREADY_DONE = {
 class Undone(Exception):
     """The view answered with a server error: what it did is rolled back, and nothing is kept."""
 
-    def __init__(self, response: Response) -> None:
+    def __init__(self, response: HttpResponse) -> None:
         self.response = response
 
 
@@ -47,8 +48,8 @@ def digest_of(request: Request) -> bytes:
 
 
 def carry_out_once(
-    key: str, principal: Principal, request: Request, handler: Callable[[], Response], keeps: Callable[[], bool]
-) -> Response:
+    key: str, principal: Principal, request: Request, handler: Callable[[], HttpResponse], keeps: Callable[[], bool]
+) -> HttpResponse:
     """The answer of ``handler``, or that of the first time. One transaction holds claim, effect and answer."""
     digest = digest_of(request)
     if principal.tenant_id is None and not writes_global(principal):
@@ -61,7 +62,9 @@ def carry_out_once(
         return undone.response
 
 
-def carried_out(key: str, principal: Principal, handler: Callable[[], Response], keeps: Callable[[], bool]) -> Response:
+def carried_out(
+    key: str, principal: Principal, handler: Callable[[], HttpResponse], keeps: Callable[[], bool]
+) -> HttpResponse:
     response = handler()
     if response.status_code >= 500:
         raise Undone(response)
@@ -69,14 +72,21 @@ def carried_out(key: str, principal: Principal, handler: Callable[[], Response],
     return response
 
 
-def answer_of(response: Response, *, kept: bool) -> idempotency.Answer:
-    body = json.loads(JSONRenderer().render(response.data) or "null")
+def answer_of(response: HttpResponse, *, kept: bool) -> idempotency.Answer:
+    body = json.loads(rendered(response) or "null")
     return idempotency.Answer(
         status=response.status_code,
         body=body if kept else None,
         headers={name: response[name] for name in KEPT_HEADERS if response.has_header(name)},
         entry_ids=tuple(sorted(set(entry_ids(body)))),
     )
+
+
+def rendered(response: HttpResponse) -> bytes:
+    """The JSON of an answer: of DRF's, or of one that a view wrote itself."""
+    if isinstance(response, Response):
+        return bytes(JSONRenderer().render(response.data))
+    return response.content
 
 
 def entry_ids(node: Any) -> Iterator[str]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import Any, ClassVar
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
@@ -79,7 +78,7 @@ class HubView(APIView):
     def is_repeatable(self) -> bool:
         return self.needed_permission("POST") != "read" if self.repeatable is None else self.repeatable
 
-    def post_once(self, key: str, handler: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def post_once(self, key: str, handler: Any, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         named = request.data.get("tenant_id") if isinstance(request.data, dict) else None
         principal = self.principal(request, {"tenant_id": named} if isinstance(named, str) else {})
         return repeats.carry_out_once(

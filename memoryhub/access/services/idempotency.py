@@ -96,7 +96,8 @@ def forget_entries(*, principal: Principal, entry_ids: Iterable[UUID]) -> int:
 
 
 @verb
-def sweep(*, principal: Principal) -> int:
-    """Deletes what is older than ``access.idempotency_hours``; gives the number of rows."""
+def sweep(*, principal: Principal, limit: int = 50_000) -> int:
+    """Deletes what is older than ``access.idempotency_hours``, at most ``limit`` rows; gives their number."""
     oldest = timezone.now() - timedelta(hours=settings.CONFIG.access.idempotency_hours)
-    return int(IdempotencyKey.objects.filter(created_at__lt=oldest).delete()[0])
+    ended = IdempotencyKey.objects.filter(created_at__lt=oldest).order_by("created_at").values("pk")[:limit]
+    return int(IdempotencyKey.objects.filter(pk__in=ended).delete()[0])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import HttpResponse
 from django.urls import path
 from rest_framework import serializers
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -52,6 +54,13 @@ class NotesView(HubView):
         return Response({"success": True, "entry_id": new_id(), "text": data["text"]}, status, headers={"ETag": '"1"'})
 
 
+class RawView(NotesView):
+    """Writes its answer itself, past DRF's renderer."""
+
+    def post(self, request: Request) -> HttpResponse:  # type: ignore[override]
+        return HttpResponse(JSONRenderer().render(super().post(request).data), "application/json", 201)
+
+
 class SecretView(NotesView):
     def post(self, request: Request) -> Response:
         self.keeps_answer = False
@@ -89,6 +98,7 @@ def finish(then: Any) -> None:
 handler400, handler404, handler500 = bad_request, not_found, server_error
 urlpatterns = [
     path("memory/notes", NotesView.as_view()),
+    path("memory/raw", RawView.as_view()),
     path("memory/secret", SecretView.as_view()),
     path("memory/look", LookView.as_view()),
     path("memory/public", PublicView.as_view()),

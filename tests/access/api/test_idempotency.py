@@ -42,6 +42,13 @@ def test_a_repetition_gets_the_first_answer_and_changes_nothing(api):
     assert notes() == 1
 
 
+def test_an_answer_that_a_view_wrote_itself_is_kept_too(api):
+    client = api()
+    first, again = (client.post("/memory/raw", {"text": "a"}, headers=key()).json() for _ in range(2))
+    assert first == again
+    assert notes() == 1
+
+
 def test_another_body_under_the_same_key_is_refused(api):
     client = api()
     client.post("/memory/notes", {"text": "a"}, headers=key())

@@ -9,3 +9,8 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memoryhub.settings")
 
 application = get_wsgi_application()
+
+from memoryhub.search import embeddings  # noqa: E402 - settings first
+
+# in the background: the first search need not find the model missing
+embeddings.warm()

@@ -7,13 +7,15 @@ class RegistryConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from memoryhub.registry import searches
         from memoryhub.registry.presenters import entries
         from memoryhub.registry.states import TOPIC
         from memoryhub.registry.states import entries as entry_states
-        from memoryhub.search import presenters
+        from memoryhub.search import hooks, presenters
         from memoryhub.sync import jobs, states
 
         presenters.register("entry", entries)
+        hooks.on_search(searches.note)
         states.register(TOPIC, entry_states)
         verbs = "memoryhub.registry.services"
         for job in (

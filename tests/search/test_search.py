@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from django.conf import settings
+from django.conf import settings as hub_settings
 from django.db import DatabaseError, connection, transaction
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from memoryhub.access.exceptions import Invalid, ScopeMissing
 from memoryhub.access.models import AuditEvent, Grant
 from memoryhub.access.principals import Principal, system_principal
 from memoryhub.access.walls import behind_walls
-from memoryhub.search import embeddings
+from memoryhub.search import embeddings, hooks
 from memoryhub.search.exceptions import TenantNeeded
 from memoryhub.search.requests import Filters
 from tests.search.conftest import STAFF, caller, ids
@@ -214,7 +216,7 @@ def test_an_admin_key_may_omit_the_user_and_leaves_a_trace(remember, find, tenan
     assert ids(answer) == [theirs]
     assert "on record" in answer.notice
     with behind_walls(STAFF):
-        event = AuditEvent.objects.get(action="search.users.read")
+        event = AuditEvent.objects.get(action="search.read.unnamed_user")
     assert event.new == {"read": [str(theirs)]}
 
 
@@ -227,7 +229,7 @@ def test_granted_entries_of_other_agents_are_found_and_audited(remember, find, t
         assert ids(find("theme", mode=mode)) == [theirs]
     assert "there is a grant" in find("theme", explain=True).results[0]["explain"]["visible"]
     with behind_walls(STAFF):
-        assert AuditEvent.objects.filter(action="search.agents.read").count() == 4
+        assert AuditEvent.objects.filter(action="search.read.cross_agent").count() == 4
 
 
 def test_naming_a_session_opens_its_rows(remember, find):
@@ -298,7 +300,7 @@ def test_above_the_cap_the_newest_and_the_matching_are_compared(remember, find, 
     old = remember("a giraffe in the archive", event_at="2020-01-01T00:00:00Z")
     for number in range(12):
         remember(f"weather report {number}")
-    monkeypatch.setattr(settings.CONFIG.search, "candidate_cap", 5)
+    monkeypatch.setattr(hub_settings.CONFIG.search, "candidate_cap", 5)
     answer = find("giraffe", mode=mode, limit=3)
     assert answer.truncated
     assert "Use filters" in answer.notice
@@ -309,3 +311,30 @@ def test_above_the_cap_the_newest_and_the_matching_are_compared(remember, find, 
     narrowed = find("giraffe", mode=mode, filters=Filters(until=datetime(2021, 1, 1, tzinfo=UTC)))
     assert not narrowed.truncated
     assert ids(narrowed) == [old]
+
+
+@given(query=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=60))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_text_can_be_asked_for(find, query):
+    assume(query.strip())
+    for mode in ("keyword", "hybrid"):
+        assert find(query, mode=mode).results == []
+
+
+@pytest.mark.parametrize("query", ["!!!", "'", "\\", "a'b\\c", "x:*", "& | !", "<-> 'x'", "🦒"])
+def test_signs_are_no_syntax(remember, find, query):
+    only = remember("a remark")
+    assert ids(find(query, mode="semantic")) == [only]
+    assert find(query, mode="keyword").results == []
+
+
+def test_hooks_hear_of_searches(remember, find):
+    remember("theme")
+    heard = []
+    hooks.on_search(heard.append)
+    try:
+        answer = find("theme")
+    finally:
+        hooks.unregister(heard.append)
+    assert [searched.answer for searched in heard] == [answer]
+    assert heard[0].latency_ms > 0

@@ -31,9 +31,7 @@ if TYPE_CHECKING:
     from memoryhub.search.embeddings.base import Vector
 
 NO_USER = "Memories of users are left out because the request names none; send 'user_id' to search a user's."
-EVERY_USER = (
-    "Memories of all users are searched because the key is an admin's and the request names none; this is on record."
-)
+EVERY_USER = "Memories of all users are searched: the key is an admin's and the request names none. What is shown goes on record."
 KEYWORD_ONLY = "Results are by keyword only: the embedding model is not ready. Repeat the search in a moment."
 EMBEDDING_OFF = "Results are by keyword only: embedding is turned off in this hub."
 TRUNCATED = "More memories match than are compared; the newest and those with a word of the query were. Use filters."
@@ -149,14 +147,16 @@ def result(hit: Hit, fields: dict[str, Any], wanted: Wanted, principal: Principa
 
 
 def record(hits: Sequence[Hit], principal: Principal) -> None:
-    """Reading what belongs to others leaves a line in the audit trail, with the list."""
+    """Reading what belongs to other agents, or to users not named, leaves a line in the audit trail, with the list."""
     if sees_everything(principal):
         return
-    if searches_every_user(principal):
-        audit_read("search.users.read", [hit for hit in hits if hit.scope == "user"], principal)
-    foreign = [hit for hit in hits if hit.scope == "agent" and hit.agent_id != principal.agent_id]
-    if foreign:
-        audit_read("search.agents.read", foreign, principal)
+    foreign = {
+        "search.read.unnamed_user": [h for h in hits if h.scope == "user" and searches_every_user(principal)],
+        "search.read.cross_agent": [h for h in hits if h.scope == "agent" and h.agent_id != principal.agent_id],
+    }
+    for action, found in foreign.items():
+        if found:
+            audit_read(action, found, principal)
 
 
 def audit_read(action: str, hits: Sequence[Hit], principal: Principal) -> None:

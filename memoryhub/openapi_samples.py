@@ -11,11 +11,18 @@ MOMENT = "2026-03-02T10:00:00Z"
 #: What a field is called, and what stands in it.
 VALUES: dict[str, Any] = {
     "access_count": 12,
+    "action": "stored",
     "agent_id": "code_specialist",
     "alternatives": ["a longer fixed lifetime"],
     "answer_reason": "first action",
     "author": "general_assistant",
     "category": "user_preferences",
+    "code": "already_exists",
+    "created_by": "general_assistant",
+    "detail": "There is already an entry with this key.",
+    "errors": [],
+    "note": "for the weekly report",
+    "revoked": ["code_specialist"],
     "checksum": "3b0c4f2e6d1a9b8c7d5e4f3a2b1c0d9e8f7a6b5c4d3e2f1a0b9c8d7e6f5a4b3c",
     "content": "The login page shows a blank screen.",
     "context_data": {"working_on": "auth/login.py", "blocked_by": None},

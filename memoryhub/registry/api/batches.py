@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from memoryhub.access.api import problems
-from memoryhub.access.api.schema import ACTING_AGENT, IDEMPOTENCY_KEY, example, problem_responses
+from memoryhub.access.api.schema import example, problem_responses
 from memoryhub.access.api.views import HubView, checker
 from memoryhub.access.exceptions import HubError, NotFound
 from memoryhub.registry.api.documents import entry_json, stored_document
@@ -40,7 +40,6 @@ class BatchView(HubView):
         "no other. Needs `write`.",
         request=BatchInput,
         responses={200: BatchOutput, **problem_responses(422)},
-        parameters=[IDEMPOTENCY_KEY, ACTING_AGENT],
         examples=[
             example("Two entries", {"entries": [{"key": "a", "value": 1}, {"key": "b", "value": "two"}]}, request=True)
         ],
@@ -68,7 +67,6 @@ class BatchGetView(HubView):
         description="By ids, or by keys as retrieve finds them. A result for each, in the order asked. Needs `read`.",
         request=BatchGetInput,
         responses={200: BatchGetOutput, **problem_responses()},
-        parameters=[ACTING_AGENT],
         examples=[example("By keys", {"keys": ["a", "b"], "scope": "tenant"}, request=True)],
         tags=["context"],
     )

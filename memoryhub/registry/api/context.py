@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from memoryhub.access.api.schema import ACTING_AGENT, IDEMPOTENCY_KEY, example, problem_responses
+from memoryhub.access.api.schema import example, problem_responses
 from memoryhub.access.api.views import HubView
 from memoryhub.access.principals import Principal
 from memoryhub.registry.api.documents import entry_response, moment, stored_document
@@ -68,7 +68,7 @@ class StoreView(HubView):
         description="Creates the entry with this key and scope, or makes a new version of it. Needs `write`.",
         request=StoreInput,
         responses={200: StoredOutput, **problem_responses(404, 409, 412, 422)},
-        parameters=[IF_MATCH, IF_NONE_MATCH, IDEMPOTENCY_KEY, ACTING_AGENT],
+        parameters=[IF_MATCH, IF_NONE_MATCH],
         examples=[STORE_EXAMPLE],
         tags=["context"],
     )
@@ -86,7 +86,6 @@ class RetrieveView(HubView):
         description="Expired and archived entries are not found. Needs `read`.",
         request=RetrieveInput,
         responses={200: EntryOutput, **problem_responses(404)},
-        parameters=[ACTING_AGENT],
         examples=[RETRIEVE_EXAMPLE],
         tags=["context"],
     )
@@ -101,7 +100,7 @@ class OneEntryView(EntryView):
         operation_id="context_get",
         summary="Read an entry by its id",
         description="Name the user or session in the query to reach what is theirs. Needs `read`.",
-        parameters=[GetQuery, ACTING_AGENT],
+        parameters=[GetQuery],
         responses={200: EntryOutput, **problem_responses(404)},
         tags=["context"],
     )
@@ -118,7 +117,7 @@ class OneEntryView(EntryView):
         description="Needs `write` and the version that you saw in If-Match: 428 without, 412 when it has moved on.",
         request=ChangeInput,
         responses={200: StoredOutput, **problem_responses(404, 409, 412, 428)},
-        parameters=[NamingQuery, IF_MATCH, ACTING_AGENT],
+        parameters=[NamingQuery, IF_MATCH],
         examples=[example("A new value", {"value": {"theme": "light"}}, request=True)],
         tags=["context"],
     )
@@ -133,7 +132,7 @@ class OneEntryView(EntryView):
         summary="Delete an entry",
         description="It can be restored for 30 days; an ephemeral one is gone at once. A permanent entry needs `admin` "
         "and a reason. Needs `write`.",
-        parameters=[DeleteQuery, IF_MATCH, ACTING_AGENT],
+        parameters=[DeleteQuery, IF_MATCH],
         responses={200: DeletedOutput, **problem_responses(404, 409, 412)},
         tags=["context"],
     )

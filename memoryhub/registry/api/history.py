@@ -12,8 +12,6 @@ from rest_framework.response import Response
 
 from memoryhub.access.api.pagination import page
 from memoryhub.access.api.schema import (
-    ACTING_AGENT,
-    IDEMPOTENCY_KEY,
     PAGE_PARAMETERS,
     example,
     page_of,
@@ -39,7 +37,7 @@ from memoryhub.registry.api.serializers import (
 from memoryhub.registry.services import deletion, lifecycle, versions
 
 Handler = TypeVar("Handler", bound=Callable[..., Response])
-BY_ID: list[Any] = [NamingQuery, IDEMPOTENCY_KEY, ACTING_AGENT]
+BY_ID: list[Any] = [NamingQuery]
 
 
 def answer(document: dict[str, Any]) -> Response:
@@ -51,7 +49,7 @@ class VersionsView(EntryView):
         operation_id="context_versions",
         summary="The versions of an entry",
         description="Newest first. Needs `read`.",
-        parameters=[NamingQuery, *PAGE_PARAMETERS, ACTING_AGENT],
+        parameters=[NamingQuery, *PAGE_PARAMETERS],
         responses={200: page_of(VersionOutput), **problem_responses(404, 409)},
         tags=["context"],
     )

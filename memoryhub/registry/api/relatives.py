@@ -13,8 +13,6 @@ from rest_framework.response import Response
 
 from memoryhub.access.api.pagination import page
 from memoryhub.access.api.schema import (
-    ACTING_AGENT,
-    IDEMPOTENCY_KEY,
     PAGE_PARAMETERS,
     example,
     page_of,
@@ -53,7 +51,7 @@ class ChildrenView(EntryView):
         operation_id="context_children",
         summary="The children of an entry",
         description="Entries stored with this one as parent_id. Needs `read`.",
-        parameters=[ChildrenQuery, *PAGE_PARAMETERS, ACTING_AGENT],
+        parameters=[ChildrenQuery, *PAGE_PARAMETERS],
         responses={200: page_of(EntryOutput, "EntryPage"), **problem_responses(404)},
         tags=["context"],
     )
@@ -79,7 +77,7 @@ class GrantsView(EntryView):
         operation_id="context_grants",
         summary="Who else may see an entry",
         description="For those who may write the entry. Needs `read`.",
-        parameters=[NamingQuery, ACTING_AGENT],
+        parameters=[NamingQuery],
         responses={200: GrantsOutput, **problem_responses(404, 409)},
         tags=["context"],
     )
@@ -92,7 +90,7 @@ class GrantsView(EntryView):
         description="Opens an agent-scoped entry to further agents of the tenant. For its own agent and admins. "
         "Needs `write`.",
         request=GrantInput,
-        parameters=[NamingQuery, IDEMPOTENCY_KEY, ACTING_AGENT],
+        parameters=[NamingQuery],
         responses={200: GrantsOutput, **problem_responses(404, 409, 422)},
         examples=[example("Readable for alice", {"agents": ["alice"], "can_write": False}, request=True)],
         tags=["context"],
@@ -115,7 +113,7 @@ class GrantView(EntryView):
         operation_id="context_revoke",
         summary="Stop sharing an entry with an agent",
         description="404 when it is not shared with that agent. For its own agent and admins. Needs `write`.",
-        parameters=[NamingQuery, ACTING_AGENT],
+        parameters=[NamingQuery],
         responses={200: RevokedOutput, **problem_responses(404, 409)},
         tags=["context"],
     )
@@ -131,7 +129,7 @@ class StatsView(HubView):
         operation_id="stats",
         summary="Figures about the tenant's memories",
         description="Kept up to date by every change, never counted by a scan. Needs `read`.",
-        parameters=[StatsQuery, ACTING_AGENT],
+        parameters=[StatsQuery],
         responses={200: StatsOutput, **problem_responses()},
         tags=["hub"],
     )

@@ -163,7 +163,7 @@ class NamingPageQuery(NamingQuery, PageQuery):
 class ChildrenQuery(NamingPageQuery):
     sort_field = Choice(("created_at", "updated_at", "importance"), required=False, default="created_at")
     sort_order = Choice(("asc", "desc"), required=False, default="desc")
-    include_archived = serializers.BooleanField(required=False)
+    include_archived = serializers.BooleanField(required=False, help_text="Also list archived ones.")
 
 
 class StoredOutput(Output):

@@ -16,12 +16,15 @@ class SessionsConfig(AppConfig):
 
     def ready(self) -> None:
         from memoryhub.access.principals import guard_sessions
+        from memoryhub.registry.services import stats
         from memoryhub.search import presenters
         from memoryhub.sync import jobs, stores
         from sessions_app.presenters import messages
+        from sessions_app.selectors.lists import active_count
         from sessions_app.services.finding import refuse_foreign_session
         from sessions_app.stores import ConversationStore
 
+        stats.register_contributor("active_sessions", active_count)
         guard_sessions(refuse_foreign_session)
         stores.register(ConversationStore())
         presenters.register("message", messages)

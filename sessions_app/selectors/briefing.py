@@ -94,7 +94,7 @@ def status(principal: Principal) -> dict[str, Any]:
     return {
         "hub": "degraded" if slow else "ok",
         "pending_syncs": outbox.pending_of(principal),
-        "active_sessions": lists.sessions(principal=principal, status=Session.Status.ACTIVE).count(),
+        "active_sessions": lists.active_count(principal),
         "checked_at": timezone.now(),
     }
 

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 
 from memoryhub.access.exceptions import NotFound
 from memoryhub.access.principals import Principal
+from memoryhub.access.visibility import tenant_rows
 from memoryhub.access.walls import verb
 from sessions_app.exceptions import HandoffNotFound
 from sessions_app.models import ContextSnapshot, Decision, Handoff, Message, Session
@@ -35,6 +36,11 @@ def sessions(*, principal: Principal, status: str | None = None, agent: str | No
     if status:
         rows = rows.filter(status=status)
     return rows.filter(current_agent=agent) if agent else rows
+
+
+def active_count(principal: Principal) -> int:
+    """Open sessions of the caller's tenants, whoever may see them: a figure, no names."""
+    return int(Session.objects.filter(tenant_rows(principal), status=Session.Status.ACTIVE).count())
 
 
 @verb

@@ -75,6 +75,7 @@ def close(
     session.status, session.end_reason = status, reason
     session.ended_at = ended_at or timezone.now()
     session.summary = summaries.full(session)
+    entries.put_away(session, principal=principal)
     if remember:
         entries.remember(session, principal=principal)
     fields = ["status", "end_reason", "ended_at", "summary", "long_term_refs", "active_agents", "current_agent"]

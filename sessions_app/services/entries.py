@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
 
 from memoryhub.access.principals import Principal
 from memoryhub.registry.models.entries import Layer, MemoryType, Scope
-from memoryhub.registry.services import entries
+from memoryhub.registry.services import entries, lifecycle
 from memoryhub.registry.services.drafts import Draft
 from sessions_app.models import Session
 
 SOURCE = "sessions"
+#: Entries changed within one request: bounded, so that nobody waits for them.
+AT_ONCE = 100
 
 
 def state_key(session_id: str) -> str:
@@ -54,6 +57,17 @@ def state_of(session: Session) -> dict[str, Any]:
         "message_count": session.message_count,
         "version": session.version,
     }
+
+
+def put_away(session: Session, *, principal: Principal) -> None:
+    """Session-layer entries end with their session; what is left beyond ``AT_ONCE`` ends by its own time."""
+    lifecycle.archive_session(session.session_id, principal=speaking_of(session, principal), limit=AT_ONCE)
+
+
+def bring_back(session: Session, *, since: datetime, principal: Principal) -> None:
+    """What was put away when the session ended is there again when it is resumed."""
+    caller = speaking_of(session, principal)
+    lifecycle.unarchive_session(session.session_id, principal=caller, since=since, limit=AT_ONCE)
 
 
 def remember(session: Session, *, principal: Principal) -> None:

@@ -11,7 +11,7 @@ from memoryhub.access.principals import Principal
 from memoryhub.access.walls import verb
 from sessions_app.exceptions import SessionIdTaken
 from sessions_app.models import Session
-from sessions_app.services import acting, changes, finding
+from sessions_app.services import acting, changes, entries, finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,8 @@ def resume(*, session_id: str, principal: Principal) -> Resumed:
     """Opens the session again from whatever state it is in, the archive too. Raises SessionNotFound."""
     session = finding.locked(session_id, principal=principal)
     archived = session.status == Session.Status.ARCHIVED
+    if session.ended_at is not None:
+        entries.bring_back(session, since=session.ended_at, principal=principal)
     before, session.status = session.status, Session.Status.ACTIVE
     session.ended_at, session.end_reason = None, ""
     fields = ["status", "ended_at", "end_reason", *acting.enter(session, principal)]

@@ -67,7 +67,7 @@ def begin(conversation: Conversation, *, principal: Principal) -> int:
     check_same(found, conversation, principal)
     if found.message_count < len(conversation.messages):
         reopen(found, mark, principal)
-    return min(found.message_count, len(conversation.messages))
+    return int(min(found.message_count, len(conversation.messages)))
 
 
 def reopen(found: Session, mark: dict[str, Any], principal: Principal) -> None:

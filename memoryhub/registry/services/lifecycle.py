@@ -6,7 +6,8 @@ what is under legal hold, and can be repeated or broken off at any time.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -96,6 +97,24 @@ def archive_session(session_id: str, *, principal: Principal, limit: int = 500) 
     EphemeralEntry.objects.filter(mine | Q(tenant_id=principal.tenant_id, session_id=session_id)).delete()
     due = ContextEntry.objects.filter(mine, layer=Layer.SESSION, archived_at=None, deleted_at=None, legal_hold=False)
     return archive_slice(due, did="archived", reason="session ended", principal=principal, limit=limit)
+
+
+@verb
+def unarchive_session(session_id: str, *, principal: Principal, since: datetime, limit: int = 500) -> int:
+    """Brings back up to ``limit`` session-layer entries that were archived since the session ended; gives how many."""
+    archived = ContextEntry.objects.filter(
+        tenant_id=principal.tenant_id,
+        origin_session=session_id,
+        layer=Layer.SESSION,
+        archived_at__gte=since,
+        deleted_at=None,
+    )
+    ids = list(archived.order_by("pk").select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
+    if ids:
+        life, slide = lives()[Layer.SESSION], slides()[Layer.SESSION]
+        end: dict[str, Any] = {"expires_at": ClockTimestamp() + timedelta(seconds=life), "slides_seconds": slide}
+        amend_many(ids, did="unarchived", principal=principal, reason="session resumed", archived_at=None, **end)
+    return len(ids)
 
 
 @verb

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -10,7 +11,7 @@ pytestmark = pytest.mark.django_db
 
 NEW = str(uuid4())
 SESSION = {"session_id": "s1"}
-WRITING = {
+WRITING: dict[str, dict[str, Any]] = {
     "session/start": {},
     "session/resume/s1": {},
     "session/end": SESSION,
@@ -154,7 +155,8 @@ def test_facts_come_one_by_one_or_together(caller):
     caller.post("session/fact", session_id="s1", facts={"a": 1}, key="b", value={"c": None})
     answer = caller.post("session/fact", session_id="s1", key="a", value=None)
     assert answer["critical_facts"] == {"b": {"c": None}}
-    for wrong in ({}, {"key": "a"}, {"value": 1}, {"facts": {}}):
+    wrongs: list[dict[str, Any]] = [{}, {"key": "a"}, {"value": 1}, {"facts": {}}]
+    for wrong in wrongs:
         assert caller.post("session/fact", {"session_id": "s1", **wrong})["code"] == "invalid"
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from memoryhub.access.exceptions import NotFound
 from memoryhub.access.walls import behind_walls
-from memoryhub.registry.services import entries
+from memoryhub.registry.services import entries, stats
+from memoryhub.registry.services.drafts import Draft
 from sessions_app.models import Session
 from sessions_app.selectors import context
 from sessions_app.services import endings, facts, handoffs, messages, sessions
@@ -80,3 +82,31 @@ def test_a_session_without_a_user_is_remembered_by_the_tenant(agent):
     endings.end(session_id="s3", principal=agent(), remember=False)
     with pytest.raises(NotFound):
         entries.retrieve(key="session_archive_s3", principal=agent())
+
+
+def notes(principal, *, archived: bool = False):
+    return entries.retrieve(
+        key="notes", scope="session", session_id="s1", principal=principal, include_archived=archived
+    )
+
+
+@pytest.mark.parametrize("closing", [endings.end, endings.archive])
+def test_session_layer_entries_end_with_the_session_and_come_back_with_it(talker, closing):
+    draft: dict[str, Any] = {"scope": "session", "session_id": "s1"}
+    entries.store(Draft(key="notes", value="mine", layer="session", **draft), principal=talker)
+    entries.store(Draft(key="kept", value="for good", layer="long_term", **draft), principal=talker)
+    closing(session_id="s1", principal=talker)
+    with pytest.raises(NotFound):
+        notes(talker)
+    assert notes(talker, archived=True).value == "mine"
+    assert entries.retrieve(key="kept", principal=talker, **draft).value == "for good"
+    sessions.resume(session_id="s1", principal=talker)
+    assert notes(talker).value == "mine"
+
+
+def test_the_statistics_count_open_sessions(talker, agent, other_tenant):
+    for number in range(2):
+        sessions.start(session_id=f"t{number}", principal=agent())
+    sessions.start(session_id="elsewhere", principal=agent(tenant_id=other_tenant))
+    endings.end(session_id="t1", principal=agent())
+    assert stats.get(principal=agent())["active_sessions"] == 2

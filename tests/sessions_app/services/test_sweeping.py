@@ -19,7 +19,7 @@ def test_a_failure_is_counted_and_logged_and_the_rest_goes_on(caplog):
         assert principal.tenant_id == "acme"
         if id_ == broken:
             raise Conflict("stuck")
-        return id_ == fine
+        return bool(id_ == fine)
 
     found = [(broken, "acme"), (already, "acme"), (fine, "acme")]
     assert one_by_one(found, work, system_principal("job")) == {"done": 1, "failed": 1}

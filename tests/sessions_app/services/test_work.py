@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 from django.db import DatabaseError, transaction
@@ -18,6 +19,7 @@ from sessions_app.selectors import context, lists
 from sessions_app.selectors.briefing import briefing
 from sessions_app.services import endings, facts, handoffs, records, saving, sessions, tasks
 from sessions_app.services.records import NewDecision, NewSnapshot
+from sessions_app.services.tasks import TaskFields
 
 pytestmark = pytest.mark.django_db
 
@@ -29,8 +31,8 @@ def worker(agent):
     return principal
 
 
-def put(principal, task_id="t1", **fields):
-    return tasks.put(session_id="s1", task_id=task_id, fields=fields, principal=principal)
+def put(principal, task_id: str | None = "t1", **fields: Any):
+    return tasks.put(session_id="s1", task_id=task_id, fields=cast(TaskFields, fields), principal=principal)
 
 
 def test_a_task_is_made_and_updated_by_its_name(worker):
@@ -68,9 +70,10 @@ def test_facts_are_merged_and_forgotten(worker, job):
     session = facts.put(session_id="s1", facts={"a": None, "d": False}, principal=worker)
     assert session.critical_facts == {"b": {"c": [2]}, "d": False}
     with behind_walls(job):
-        line = AuditEvent.objects.filter(action="sessions.facts.put").first()
-        assert line.new["keys"] == ["a", "d"]
-        assert "digest" in line.new
+        newest = AuditEvent.objects.filter(action="sessions.facts.put").values_list("new", flat=True)[0]
+        assert newest is not None
+        assert newest["keys"] == ["a", "d"]
+        assert "digest" in newest
 
 
 def test_working_memory_is_merged_or_replaced(worker):
@@ -102,6 +105,7 @@ def test_a_closed_session_takes_no_work(worker):
 def test_snapshots_have_the_published_defaults(worker):
     kept = records.snapshot(session_id="s1", new=NewSnapshot({"step": 3}), principal=worker)
     assert (kept.context_type, kept.importance, kept.tags, kept.user_id) == ("task", 5, [], "u1")
+    assert kept.expires_at is not None
     assert timedelta(days=29) < kept.expires_at - timezone.now() <= timedelta(days=30)
 
 

@@ -8,7 +8,6 @@ loses nothing.
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import threading
@@ -16,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
+from multiprocessing.util import Finalize
 from time import perf_counter
 from typing import Any
 from uuid import UUID
@@ -97,7 +97,8 @@ class AccessLog:
                 return
             self.owner = os.getpid()
         threading.Thread(target=self.run, name="access-log", daemon=True).start()
-        atexit.register(self.flush_for_good)
+        # Unlike atexit alone this also runs where the web server forked the process.
+        Finalize(None, self.flush_for_good, exitpriority=0)
 
     def run(self) -> None:
         while True:

@@ -115,29 +115,43 @@ def test_what_is_held_has_a_limit(monkeypatch):
 
 
 PROCESS = """
-import os, signal, sys, time
+import multiprocessing, signal, sys, threading
 import django
 django.setup()
 from memoryhub.access.principals import Principal
 from memoryhub.registry.services import access_log, entries
 access_log.PAUSE_SECONDS = 3600.0
 caller = Principal(kind="key", name="w", tenant_id="acme", agent_id="w", permissions=frozenset({"read", "write"}))
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-for _ in range(7):
-    entries.retrieve(key="k", principal=caller)
-print("read", flush=True)
-time.sleep(60)
+
+def serve(stop):
+    for _ in range(7):
+        entries.retrieve(key="k", principal=caller)
+    print("read", flush=True)
+    stop.wait(60)
+
+if "forked" in sys.argv:
+    stop = multiprocessing.Event()
+    worker = multiprocessing.get_context("fork").Process(target=serve, args=[stop])
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    worker.start()
+    worker.join()
+else:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    serve(threading.Event())
 """
 
 
+@pytest.mark.parametrize("kind", ["alone", "forked"])
 @pytest.mark.django_db(transaction=True)
-def test_a_process_that_ends_in_order_loses_no_read(tmp_path):
+def test_a_process_that_ends_in_order_loses_no_read(kind):
     caller = Principal(kind="key", name="w", tenant_id="acme", agent_id="w", permissions=frozenset({"read", "write"}))
     entry_id = entries.store(Draft(key="k", value=1), principal=caller).entry_id
     parameters = connection.get_connection_params()
     url = f"postgresql://postgres@/{parameters['dbname']}?host={parameters['host']}&port={parameters.get('port', 5432)}"
     environment = {**os.environ, "DATABASE_URL": url, "MIGRATION_DATABASE_URL": url, "SYSTEM_DATABASE_URL": url}
-    process = subprocess.Popen([sys.executable, "-c", PROCESS], env=environment, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROCESS, kind], env=environment, stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     assert process.stdout.readline() == "read\n"
     process.send_signal(signal.SIGTERM)

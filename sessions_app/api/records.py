@@ -30,7 +30,7 @@ from sessions_app.api.outputs import (
 )
 from sessions_app.api.work import task_fields
 from sessions_app.selectors import lists
-from sessions_app.services import records, saving
+from sessions_app.services import oversight, records, saving
 from sessions_app.services.records import NewDecision, NewSnapshot
 
 
@@ -84,6 +84,7 @@ class SnapshotsView(HubView):
         """Snapshots, the latest first."""
         data = self.read(SnapshotsQuery, request, query=True)
         principal = self.principal(request, data)
+        oversight.note_reading("snapshots", principal=principal)
         rows = lists.snapshots(
             principal=principal,
             session_id=data.get("session_id"),
@@ -122,6 +123,7 @@ class DecisionsView(HubView):
         """Decisions, the latest first."""
         data = self.read(OfSessionPage, request, query=True)
         principal = self.principal(request, data)
+        oversight.note_reading("decisions", principal=principal)
         return page(
             request,
             lists.decisions(principal=principal, session_id=data.get("session_id")),

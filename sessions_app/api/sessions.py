@@ -30,7 +30,7 @@ from sessions_app.api.outputs import (
 )
 from sessions_app.models import Session
 from sessions_app.selectors import briefing, context, lists
-from sessions_app.services import endings, sessions
+from sessions_app.services import endings, oversight, sessions
 
 
 class StartView(HubView):
@@ -130,6 +130,7 @@ class SessionsView(HubView):
         """Sessions, the last started first: those of the named user, and those of the tenant as a whole."""
         data = self.read(SessionsQuery, request, query=True)
         principal = self.principal(request, data)
+        oversight.note_reading("sessions", principal=principal)
         rows = lists.sessions(principal=principal, status=data.get("status"), agent=data.get("agent"))
         return page(
             request,

@@ -15,7 +15,7 @@ from memoryhub.sync.services import outbox
 from sessions_app import summaries
 from sessions_app.models import ContextSnapshot, Decision, Handoff, Session, Task
 from sessions_app.selectors import context, lists
-from sessions_app.services import finding
+from sessions_app.services import finding, oversight
 
 FEW, MANY = 10, 50
 
@@ -37,6 +37,7 @@ class Briefing:
 def briefing(*, principal: Principal, session_id: str | None = None) -> Briefing:
     """About one session, or about the caller's last one. Raises SessionNotFound for a named one."""
     principal.require("read")
+    oversight.note_reading("briefing", principal=principal)
     session = finding.find(session_id, principal=principal) if session_id else last_session(principal)
     about = session.session_id if session else None
     return Briefing(

@@ -7,6 +7,9 @@ from uuid import uuid4
 
 import pytest
 
+from memoryhub.access.models import AuditEvent
+from memoryhub.access.walls import behind_walls
+
 pytestmark = pytest.mark.django_db
 
 NEW = str(uuid4())
@@ -208,3 +211,12 @@ def test_lists_ask_the_database_the_same_number_of_times_however_long(caller, dj
     for path in ("session/s1/handoffs", "session/snapshots", "session/briefing"):
         with django_assert_max_num_queries(24):
             caller.get(path, user_id="u1")
+
+
+def test_an_admin_key_reads_over_all_users_and_is_seen_doing_it(door, caller, job):
+    governor = door(scopes=["read", "admin"])
+    assert len(governor.get("sessions")["results"]) == 1
+    governor.get("session/snapshots", user_id="u1")
+    with behind_walls(job):
+        found = AuditEvent.objects.filter(action__endswith="read_for_all_users").values_list("action", flat=True)
+        assert list(found) == ["sessions.sessions.read_for_all_users"]

@@ -37,7 +37,7 @@ def test_the_description_is_valid_and_made_without_a_warning():
         document = described.__wrapped__()
         found = list(GENERATOR_STATS._warn_cache) + list(GENERATOR_STATS._error_cache)
     assert not found
-    validate_schema(document)  # type: ignore[no-untyped-call]
+    validate_schema(document)
 
 
 def test_it_describes_the_addresses_that_there_are_and_no_others():

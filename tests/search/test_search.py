@@ -330,7 +330,7 @@ def test_signs_are_no_syntax(remember, find, query):
 
 def test_hooks_hear_of_searches(remember, find):
     remember("theme")
-    heard = []
+    heard: list[hooks.Searched] = []
     hooks.on_search(heard.append)
     try:
         answer = find("theme")

@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from memoryhub.search.embeddings.base import Vector
 
 NO_USER = "Memories of users are left out because the request names none; send 'user_id' to search a user's."
-EVERY_USER = "Memories of all users are searched: the key is an admin's and the request names none. What is shown goes on record."
+EVERY_USER = (
+    "Memories of all users are searched: the key is an admin's and the request names none. "
+    "What is shown goes on record."
+)
 KEYWORD_ONLY = "Results are by keyword only: the embedding model is not ready. Repeat the search in a moment."
 EMBEDDING_OFF = "Results are by keyword only: embedding is turned off in this hub."
 TRUNCATED = "More memories match than are compared; the newest and those with a word of the query were. Use filters."

@@ -29,6 +29,12 @@ class World:
         self.ids: set[str] = set()
         self._numbers = count(1)
 
+    @property
+    def authorization(self) -> str:
+        """What the owner's client sends, for other clients."""
+        found: str = self.client._credentials["HTTP_AUTHORIZATION"]  # type: ignore[attr-defined]
+        return found
+
     @cached_property
     def peer(self) -> World:
         """The same tenant through another agent's key."""

@@ -13,6 +13,7 @@ from drf_spectacular.utils import OpenApiParameter
 
 from memoryhub.access.api.problems import MEDIA_TYPE
 from memoryhub.access.api.schema import ACTING_AGENT, IDEMPOTENCY_KEY, problem
+from memoryhub.access.api.serializers import Input
 from memoryhub.access.api.views import HubView
 
 Operation = dict[str, Any]
@@ -38,6 +39,12 @@ class HubSchema(AutoSchema):
         if operation is not None and isinstance(self.view, HubView):
             self.complete(operation, self.view)
         return operation
+
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
+        schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
+        if is_input(serializer):
+            schema["additionalProperties"] = False  # an Input refuses fields that it does not know
+        return schema
 
     def complete(self, operation: Operation, view: HubView) -> None:
         public = not view.permission_classes
@@ -70,9 +77,14 @@ class HubSchema(AutoSchema):
         known = {one["name"] for one in operation.get("parameters", [])}
         for one in wanted:
             if one.name not in known:
+                schema = {"type": "string", "pattern": one.pattern}
                 operation.setdefault("parameters", []).append(
-                    {"in": "header", "name": one.name, "schema": {"type": "string"}, "description": one.description}
+                    {"in": "header", "name": one.name, "schema": schema, "description": one.description}
                 )
+
+
+def is_input(serializer: Any) -> bool:
+    return issubclass(serializer, Input) if isinstance(serializer, type) else isinstance(serializer, Input)
 
 
 def first_sentence(text: str) -> str:

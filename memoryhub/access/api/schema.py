@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, inline_serializer
 from rest_framework import serializers
@@ -33,12 +34,22 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     OpenApiTypes.STR,
     OpenApiParameter.HEADER,
+    pattern="^[\\x21-\\x7e]{1,255}$",
     description="Makes the request safe to repeat for 24 hours: a repetition gets the first answer.",
 )
 ACTING_AGENT = OpenApiParameter(
-    "X-Agent-Id", OpenApiTypes.STR, OpenApiParameter.HEADER, description="The acting agent, for a key bound to none."
+    "X-Agent-Id",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    pattern="^\\S{1,200}$",
+    description="The acting agent, for a key bound to none.",
 )
-LIMIT = OpenApiParameter("limit", OpenApiTypes.INT, description="Rows on a page, 1 to 200; 50 if left out.")
+MOST_ROWS = settings.CONFIG.limits.page
+LIMIT = OpenApiParameter(
+    "limit",
+    {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": 50},
+    description="Rows on a page; 50 if left out.",
+)
 CURSOR = OpenApiParameter("cursor", OpenApiTypes.STR, description="Where a page begins; part of `next`.")
 PAGE_PARAMETERS = [LIMIT, CURSOR]
 

@@ -29,9 +29,19 @@ from memoryhub.registry.api.serializers import (
 from memoryhub.registry.services import deletion, entries
 from memoryhub.registry.services.drafts import Change, Draft
 
-IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description='The version you saw, as "3".')
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    pattern=r'^(\*|"\d{1,9}")$',
+    description='The version you saw, as "3".',
+)
 IF_NONE_MATCH = OpenApiParameter(
-    "If-None-Match", str, OpenApiParameter.HEADER, description="* stores only if there is no such entry."
+    "If-None-Match",
+    str,
+    OpenApiParameter.HEADER,
+    enum=["*"],
+    description="* stores only if there is no such entry.",
 )
 STORE_EXAMPLE = example(
     "A user's preference",

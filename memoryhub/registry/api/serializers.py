@@ -98,7 +98,7 @@ class BatchGetInput(AddressInput):
     )
     keys = serializers.ListField(child=Name(), required=False, min_length=1, max_length=settings.CONFIG.limits.batch)
     scope = Choice(Scope.choices, required=False)
-    include_archived = Flag(required=False)
+    include_archived = Flag(required=False, help_text="Also find archived entries.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("ids" in attrs) == ("keys" in attrs):

@@ -36,7 +36,7 @@ class Hit:
     semantic: float | None
     bm25: float | None
     cosine: float | None
-    terms: list[dict[str, Any]] | None
+    terms: list[dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

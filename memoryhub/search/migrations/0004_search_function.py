@@ -127,8 +127,14 @@ SWEEP = """SELECT v.row_id, v.cosine FROM unnest(v_low, v_high) b(low, high) CRO
         WHERE x.tenant_id = v_tenant AND x.model = p_model AND x.reach >= b.low AND x.reach <= b.high
           AND vector_dims(x.embedding) <= 1200 OFFSET 0) v"""
 
-# The plan is decided here: visibility first, by btree; then words and vectors of those rows alone. The
-# big indexes over all tenants (words, and any of neighbors) would be faster to plan and wrong to trust.
+# What the caller is told of a hit b and its row i.
+HIT = """jsonb_build_object(
+          'id', i.id, 'kind', i.kind, 'scope', i.scope, 'user_id', i.user_id, 'session_id', i.session_id,
+          'agent_id', i.agent_id, 'score', b.score, 'keyword', b.keyword, 'semantic', b.semantic,
+          'bm25', b.bm25, 'cosine', b.cosine)"""
+
+# The plan is decided here: visibility first, by btree; then words and vectors of those rows alone. An index
+# over all tenants would look cheaper to the planner, and leave a small tenant with half a row out of ten.
 SEARCH = f"""
 CREATE FUNCTION memory_search(
   p_who jsonb, p_query text, p_mode text, p_vector halfvec, p_model text, p_filters jsonb, p_options jsonb
@@ -141,7 +147,7 @@ SET work_mem = '64MB'
 AS $$
 DECLARE {DECLARATIONS}
   v_words text[]; v_terms tsquery[]; v_any tsquery;
-  v_plain boolean := false; v_large boolean := false; v_sweep boolean; v_nearest boolean;
+  v_plain boolean := false; v_large boolean := false; v_sweep boolean;
   v_dense boolean := p_mode <> 'keyword' AND p_vector IS NOT NULL;
   v_cap integer;
   answer jsonb;
@@ -165,15 +171,37 @@ BEGIN
   END IF;
   -- one run over consecutive pages where all of the reach is wanted, else a look-up per candidate
   v_sweep := v_dense AND NOT v_filtered AND vector_dims(p_vector) <= 1200;
-  -- without words the nearest vectors are the result, once their rows are looked at
-  v_nearest := v_sweep AND p_mode = 'semantic';
+
+  IF v_sweep AND p_mode = 'semantic' THEN
+    -- without words the nearest vectors are the result, once their rows are looked at: a few more than are asked for
+    WITH swept AS MATERIALIZED (
+      {SWEEP} LIMIT v_cap + 1
+    ), looked_at AS MATERIALIZED (
+      SELECT l.id, l.cosine, l.granted FROM (
+        SELECT i.*, n.cosine, false AS granted FROM (
+            SELECT * FROM swept ORDER BY cosine DESC, row_id LIMIT r.top * 2 + 10) n
+          CROSS JOIN LATERAL (SELECT * FROM memory_search_index x WHERE x.id = n.row_id OFFSET 0) i
+        UNION ALL
+        SELECT i.*, n.cosine, true FROM memory_search_index i CROSS JOIN LATERAL (
+            SELECT 1 - (x.embedding <=> p_vector) AS cosine FROM memory_context_vectors x
+            WHERE x.row_id = i.id AND x.model = p_model OFFSET 0) n
+          WHERE i.id = ANY (v_extra)
+      ) l WHERE {WANTED}
+    )
+    SELECT jsonb_build_object(
+      'candidates', s.n + (SELECT count(*) FROM looked_at WHERE granted), 'truncated', false,
+      'complete', s.n <= v_cap AND (s.n <= r.top * 2 + 10 OR (SELECT count(*) >= r.top FROM looked_at WHERE NOT granted)),
+      'hits', (SELECT coalesce(jsonb_agg({HIT} ORDER BY b.score DESC, b.id), '[]') FROM (
+          SELECT id, cosine AS score, cosine, cosine AS semantic, NULL AS keyword, NULL AS bm25 FROM looked_at
+          ORDER BY cosine DESC, id LIMIT r.top) b JOIN memory_search_index i USING (id)))
+    INTO answer FROM (SELECT count(*) AS n FROM swept) s;
+    IF (answer ->> 'complete')::boolean THEN
+      RETURN answer;
+    END IF;
+  END IF;
 
   LOOP
-    WITH swept AS MATERIALIZED (
-      {SWEEP} WHERE v_nearest LIMIT v_cap + 1
-    ), nearest AS MATERIALIZED (
-      SELECT row_id, cosine FROM swept ORDER BY cosine DESC, row_id LIMIT r.depth
-    ), candidates AS MATERIALIZED (
+    WITH candidates AS MATERIALIZED (
       SELECT l.id, l.length, l.swept, CASE
           WHEN v_plain THEN to_tsvector('simple', search_text(left(l.content, 10000)))
           WHEN l.tsv @@ v_any THEN l.tsv END AS tsv
@@ -181,10 +209,6 @@ BEGIN
         SELECT i.*, false AS granted, v_sweep AS swept FROM unnest(v_low, v_high) b(low, high) CROSS JOIN LATERAL (
           SELECT * FROM memory_search_index x
           WHERE x.tenant_id = v_tenant AND x.reach >= b.low AND x.reach <= b.high OFFSET 0) i
-          WHERE NOT v_nearest
-        UNION ALL
-        SELECT i.*, false, true FROM nearest n CROSS JOIN LATERAL (
-          SELECT * FROM memory_search_index x WHERE x.id = n.row_id OFFSET 0) i
         UNION ALL
         SELECT i.*, true, false FROM memory_search_index i WHERE i.id = ANY (v_extra)
       ) l
@@ -192,8 +216,7 @@ BEGIN
       LIMIT CASE WHEN NOT v_large THEN v_cap + 1 END
     ), stats AS MATERIALIZED (
       SELECT count(*)::float8 AS n, greatest(avg(length), 1)::float8 AS mean_length,
-        v_large OR (count(*) <= v_cap AND (NOT v_nearest OR ((SELECT count(*) FROM swept) <= v_cap
-          AND (count(*) FILTER (WHERE swept) >= r.top OR (SELECT count(*) FROM swept) <= r.depth)))) AS complete
+        v_large OR count(*) <= v_cap AS complete
       FROM candidates
     ), hits AS MATERIALIZED (
       SELECT c.id, t.n AS term, search_frequency(ts_rank('{{1,1,1,1}}', c.tsv, t.word)) AS tf,
@@ -210,10 +233,8 @@ BEGIN
       FROM hits h JOIN terms t USING (term)
       GROUP BY h.id ORDER BY bm25 DESC, h.id LIMIT r.depth
     ), cosines AS MATERIALIZED (
-      SELECT row_id, cosine FROM nearest
-      UNION ALL
       {SWEEP}
-        WHERE v_sweep AND NOT v_nearest AND (SELECT complete FROM stats)
+        WHERE v_sweep AND (SELECT complete FROM stats)
       UNION ALL
       SELECT c.id, v.cosine FROM candidates c CROSS JOIN LATERAL (
           SELECT 1 - (x.embedding <=> p_vector) AS cosine FROM memory_context_vectors x
@@ -229,18 +250,15 @@ BEGIN
         SELECT id, k.bm25, d.cosine,
           CASE WHEN v_dense THEN (1 - r.dense_weight) * k.bm25 / (SELECT best FROM bounds) ELSE k.bm25 END AS keyword,
           CASE WHEN p_mode = 'semantic' THEN d.cosine
-            ELSE r.dense_weight * coalesce((d.cosine - (SELECT low FROM bounds)) / (SELECT span FROM bounds), sign(d.cosine) ^ 0)
+            ELSE r.dense_weight * coalesce((d.cosine - (SELECT low FROM bounds)) / (SELECT span FROM bounds),
+              CASE WHEN d.cosine IS NOT NULL THEN 1 END)
           END AS semantic
         FROM keyword k FULL JOIN dense d USING (id)) p
       ORDER BY score DESC, id LIMIT r.top
     )
     SELECT jsonb_build_object(
-      'candidates', CASE WHEN v_nearest THEN (SELECT count(*) FROM swept) ELSE s.n END,
-      'complete', s.complete, 'truncated', v_large,
-      'hits', (SELECT coalesce(jsonb_agg(jsonb_build_object(
-          'id', i.id, 'kind', i.kind, 'scope', i.scope, 'user_id', i.user_id, 'session_id', i.session_id,
-          'agent_id', i.agent_id, 'score', b.score, 'keyword', b.keyword, 'semantic', b.semantic,
-          'bm25', b.bm25, 'cosine', b.cosine,
+      'candidates', s.n, 'complete', s.complete, 'truncated', v_large,
+      'hits', (SELECT coalesce(jsonb_agg({HIT} || jsonb_build_object(
           'terms', CASE WHEN r.explain THEN (
             SELECT jsonb_agg(jsonb_build_object('term', v_words[h.term], 'frequency', h.tf, 'memories', t.df, 'idf', t.idf,
                 'bm25', t.idf * h.tf * 2.2::float8 / (h.tf + h.norm)) ORDER BY h.term)
@@ -249,13 +267,8 @@ BEGIN
     INTO answer FROM stats s;
 
     EXIT WHEN (answer ->> 'complete')::boolean;
-    IF v_nearest THEN
-      -- too many vectors, or too many of archived rows among the nearest
-      v_nearest := false;
-    ELSE
-      v_extra := search_above_cap(p_who, p_filters, p_options, v_any, v_cap);
-      v_low := '{{}}'; v_high := '{{}}'; v_large := true;
-    END IF;
+    v_extra := search_above_cap(p_who, p_filters, p_options, v_any, v_cap);
+    v_low := '{{}}'; v_high := '{{}}'; v_sweep := false; v_large := true;
   END LOOP;
   RETURN answer;
 END $$;

@@ -85,6 +85,10 @@ CREATE INDEX ON bench_vectors (tenant_id);
 ANALYZE bench_vectors
 """
 EXACT = "SELECT row_id FROM bench_vectors WHERE tenant_id = %s ORDER BY embedding <=> %s::halfvec LIMIT 10"
+EXACT_JOINED = """
+SELECT i.id FROM memory_search_index i JOIN memory_context_vectors v ON v.row_id = i.id AND v.model = %s
+WHERE i.tenant_id = %s ORDER BY v.embedding <=> %s::halfvec LIMIT 10
+"""
 EXACT_BOTH = """
 SELECT i.id, 0.6 * (1 - (v.embedding <=> %s::halfvec)) + 0.4 * ts_rank(i.tsv, %s::tsquery) AS score
 FROM memory_search_index i JOIN memory_context_vectors v ON v.row_id = i.id AND v.model = %s
@@ -189,6 +193,9 @@ class Sql:
     def exact(self, vector: str) -> list[str]:
         return [str(row[0]) for row in self.owner.execute(EXACT, [TENANT, vector], prepare=True)]
 
+    def exact_joined(self, vector: str) -> list[str]:
+        return [str(row[0]) for row in self.owner.execute(EXACT_JOINED, [self.model, TENANT, vector], prepare=True)]
+
     def exact_both(self, query: str, vector: str) -> list[str]:
         words = " | ".join(query.split())
         return [
@@ -224,6 +231,7 @@ def sql_rows(hub: Hub, owner: psycopg.Connection[Any], model: str) -> list[Row]:
         runs: dict[str, Callable[[str, str], object]] = {
             "semantic": lambda query, vector: sql.search("semantic", query, vector),
             "exact": lambda query, vector: sql.exact(vector),
+            "exact joined": lambda query, vector: sql.exact_joined(vector),
             "hybrid": lambda query, vector: sql.search("hybrid", query, vector),
             "exact both": sql.exact_both,
         }
@@ -232,16 +240,8 @@ def sql_rows(hub: Hub, owner: psycopg.Connection[Any], model: str) -> list[Row]:
         taken = {name: median_ms(run, asked) for name, run in runs.items()}
         note = recall(sql, asked)
     where = f"({OWN:,} rows among {OWN + FOREIGN:,}), SQL part"
+    clustered = f"vectors alone, copied in the tenant's order: {taken['exact']:.2f} ms"
     return [
-        Row(
-            f"semantic search {where}",
-            taken["semantic"],
-            "ms p50",
-            taken["exact"],
-            "raw exact SQL, clustered by tenant",
-            "≤ 2 × floor",
-            note,
-        ),
         Row(
             f"hybrid search {where}",
             taken["hybrid"],
@@ -249,6 +249,15 @@ def sql_rows(hub: Hub, owner: psycopg.Connection[Any], model: str) -> list[Row]:
             taken["exact both"],
             "raw exact SQL, vectors and words",
             "≤ 2 × floor",
+        ),
+        Row(
+            f"semantic search {where}",
+            taken["semantic"],
+            "ms p50",
+            taken["exact joined"],
+            "raw exact SQL, vectors",
+            "≤ 2 × floor, recall ≥ 0.99",
+            f"{note}; {clustered}",
         ),
     ]
 

@@ -7,23 +7,25 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
-
 from memoryhub.access.principals import Principal
-from memoryhub.search import presenters
-from memoryhub.search.models import IndexRow
-from sessions_app.models import Message
+from memoryhub.search.presenters import visible, visible_rows
 
 SHOWN = ("session_id", "sequence", "role", "name", "content", "at")
-COLUMNS = ("session__session_id", *SHOWN[1:], "metadata")
+# The index row says who sees the message.
+LOAD = f"""
+SELECT m.id, m.metadata, s.session_id, m.sequence, m.role, m.name, m.content, m.at
+FROM memory_session_messages m
+JOIN memory_session_context s ON s.id = m.session_id
+JOIN memory_search_index i ON i.id = m.id
+WHERE m.id = ANY (%s) AND {visible("i")}
+"""
 
 
 def messages(ids: Sequence[UUID], principal: Principal) -> dict[UUID, dict[str, Any]]:
     """The visible ones of these messages, with the session that they belong to."""
-    visible = Exists(IndexRow.objects.visible_to(principal).filter(pk=OuterRef("pk")))
-    found = Message.objects.visible_to(principal).filter(visible, pk__in=ids)
-    rows = presenters.rows(found.order_by().values_list("pk", *COLUMNS), principal)
-    return {
-        id_: dict(zip(SHOWN, values, strict=True)) | {"metadata": json.loads(metadata)}
-        for id_, *values, metadata in rows
-    }
+    return {row[0]: shown(row) for row in visible_rows(LOAD, ids, principal)}
+
+
+def shown(row: Sequence[Any]) -> dict[str, Any]:
+    _, metadata, *values = row
+    return {**dict(zip(SHOWN, values, strict=True)), "metadata": json.loads(metadata)}

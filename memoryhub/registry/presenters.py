@@ -8,27 +8,25 @@ from typing import Any
 from uuid import UUID
 
 from memoryhub.access.principals import Principal
-from memoryhub.registry.models import ContextEntry
-from memoryhub.search import presenters
+from memoryhub.search.presenters import visible, visible_rows
 
 SHOWN = (
     "key", "layer", "scope", "priority", "category", "memory_type", "importance", "tags", "user_id", "session_id",
     "agent_id", "author", "sync_version", "created_at", "updated_at",
 )  # fmt: skip
-JSON = ("value", "metadata")
+# written out, not a queryset: building that costs more than running it
+LOAD = f"""
+SELECT e.id, e.value, e.metadata, {", ".join(f"e.{name}" for name in SHOWN)} FROM memory_context_registry e
+WHERE e.id = ANY (%s) AND e.deleted_at IS NULL AND {visible("e")}
+"""
 
 
 def entries(ids: Sequence[UUID], principal: Principal) -> dict[UUID, dict[str, Any]]:
     """The visible ones of these entries. Deleted ones are left out."""
-    found = ContextEntry.objects.visible_to(principal).filter(pk__in=ids, deleted_at=None)
-    rows = presenters.rows(found.values_list("pk", *SHOWN, *JSON), principal)
-    return {row[0]: shown(*row) for row in rows}
+    return {row[0]: shown(row) for row in visible_rows(LOAD, ids, principal)}
 
 
-def shown(entry_id: UUID, *values: Any) -> dict[str, Any]:
-    plain, parsed = values[: len(SHOWN)], (json.loads(text) for text in values[len(SHOWN) :])
-    return {
-        "entry_id": entry_id,
-        **dict(zip(SHOWN, plain, strict=True)),
-        **dict(zip(JSON, parsed, strict=True)),
-    }
+def shown(row: Sequence[Any]) -> dict[str, Any]:
+    entry_id, value, metadata, *values = row
+    fields = dict(zip(SHOWN, values, strict=True))
+    return {"entry_id": entry_id, "value": json.loads(value), "metadata": json.loads(metadata), **fields}

@@ -10,10 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
-
 from memoryhub.access.principals import Principal
 from memoryhub.access.trips import one_trip
+from memoryhub.access.visibility import sees_everything
 
 #: The fields to show per id, ready for JSON apart from dates and ids.
 Loader = Callable[[Sequence[UUID], Principal], Mapping[UUID, dict[str, Any]]]
@@ -39,6 +38,26 @@ def load(ids: Mapping[str, Sequence[UUID]], principal: Principal) -> dict[UUID, 
     return found
 
 
-def rows(found: QuerySet[Any, tuple[Any, ...]], principal: Principal) -> list[tuple[Any, ...]]:
-    """The rows of a ``values_list`` in one round trip, for loaders. JSON comes as text, as the database holds it."""
-    return one_trip(*found.query.sql_with_params(), principal=principal)
+def visible(row: str) -> str:
+    """SQL: whether the table or alias ``row``, which has the scope columns and an ``id``, is visible to the caller."""
+    return f"""memory_visible({row}.scope, {row}.tenant_id, {row}.user_id, {row}.session_id, {row}.agent_id,
+  EXISTS (SELECT FROM memory_grants g WHERE g.tenant_id = %s AND g.agent_id = %s AND g.entry_id = {row}.id),
+  %s, %s, %s, %s, %s, %s, %s)"""
+
+
+def visible_rows(statement: str, ids: Sequence[UUID], principal: Principal) -> list[tuple[Any, ...]]:
+    """The rows of a loader's statement in one round trip. It takes the ids first and ``visible(…)`` once, after them.
+
+    JSON comes as text, as the database holds it.
+    """
+    facts = [
+        principal.tenant_id,
+        principal.agent_id,
+        principal.named_user,
+        principal.named_session,
+        principal.bound_user,
+        principal.is_admin,
+        sees_everything(principal),
+    ]
+    granted = [principal.tenant_id, principal.agent_id or ""]
+    return one_trip(statement, [list(ids), *granted, *facts], principal=principal)

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 SIMILAR = 0.1
 #: Most sentences compared; the last ones of a longer conversation. 120 take about 10 ms.
 MOST_SENTENCES = 120
-#: Characters read of one text, and shown of one sentence.
-MOST_READ, MOST_SHOWN = 4000, 300
+#: Characters read of one text, and shown of one sentence; words of a sentence that are compared.
+MOST_READ, MOST_SHOWN, MOST_WORDS = 4000, 300, 100
 FEWEST_WORDS = 6
 
 SENTENCE_END = re.compile(r"(?<=[.!?。！？…])[\"')\]]*\s+|\n+")
@@ -35,7 +35,7 @@ def key_sentences(turns: Sequence[tuple[str, str]], count: int = 3) -> list[str]
     found = sentences(turns)[-MOST_SENTENCES:]
     if len(found) <= count:
         return [shown(*item) for item in found]
-    scores = centrality([WORD.findall(text.lower()) for _, text in found])
+    scores = centrality([WORD.findall(text.lower())[:MOST_WORDS] for _, text in found])
     best = sorted(range(len(found)), key=lambda index: (-scores[index], index))[:count]
     return [shown(*found[index]) for index in sorted(best)]
 

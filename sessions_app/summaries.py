@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sessions_app.extraction import key_sentences
+from django.db.models.functions import Left
+
+from sessions_app.extraction import MOST_READ, key_sentences
 from sessions_app.models import Message, Session
 
 ALWAYS_NAMED = ("user", "assistant")
@@ -24,7 +26,8 @@ def counts(role_counts: Mapping[str, int]) -> str:
 def highlights(session: Session, count: int = 3) -> list[str]:
     """The most telling sentences among the last messages, in the order said, as ``speaker: sentence``."""
     rows = Message.objects.filter(session=session, role__in=SPOKEN).order_by("-sequence")
-    turns = [(name or role, text) for name, role, text in rows.values_list("name", "role", "content")[:READ]]
+    beginnings = rows.values_list("name", "role", Left("content", MOST_READ))
+    turns = [(name or role, text) for name, role, text in beginnings[:READ]]
     return key_sentences(turns[::-1], count)
 
 

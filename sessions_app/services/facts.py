@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from django.conf import settings
-
-from memoryhub.access.exceptions import Invalid, TooLarge
+from memoryhub.access.exceptions import Invalid
 from memoryhub.access.principals import Principal
 from memoryhub.access.services import audit
 from memoryhub.access.walls import verb
+from memoryhub.registry.services.drafts import check_value
 from sessions_app.models import Session
 from sessions_app.services import acting, changes, finding
 
@@ -44,9 +42,7 @@ def put_working_memory(
 def merged(old: dict[str, Any], new: dict[str, Any], field: str) -> dict[str, Any]:
     """``old`` with ``new`` over it, without what is None. Raises TooLarge beyond the limit of one value."""
     result = {key: value for key, value in (old | new).items() if value is not None}
-    limit = settings.CONFIG.limits.value_kb
-    if len(json.dumps(result, ensure_ascii=False).encode()) > limit * 1024:
-        raise TooLarge(f"With this, {field} would be larger than {limit} KiB. Forget what is no longer needed.")
+    check_value(result, field)
     return result
 
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from memoryhub.access.exceptions import Invalid
 from memoryhub.access.principals import Principal
 from memoryhub.access.walls import behind_walls, verb
+from memoryhub.registry.services.drafts import check_value
 from sessions_app.models import ContextSnapshot, Decision, Session
 from sessions_app.services import acting, changes, finding
 
@@ -57,6 +58,7 @@ def write_snapshot(session: Session, new: NewSnapshot, principal: Principal) -> 
         raise Invalid("importance", "Importance is a whole number from 1 to 10.")
     if new.expires_at is not None and new.expires_at <= timezone.now():
         raise Invalid("expires_at", "The end lies in the past.")
+    check_value(new.context_data, "context_data")
     kept = ContextSnapshot(
         tenant_id=session.tenant_id,
         session_id=session.session_id,

@@ -9,6 +9,7 @@ from typing import Any
 
 from memoryhub.access.principals import Principal
 from memoryhub.access.walls import verb
+from memoryhub.registry.services.drafts import check_value
 from sessions_app.exceptions import SessionIdTaken
 from sessions_app.models import Session
 from sessions_app.services import acting, changes, entries, finding
@@ -50,6 +51,7 @@ def start(
     }
     if start_time is not None:
         first["start_time"] = start_time
+    check_sizes(first)
     session, made = Session.objects.select_for_update(no_key=True).get_or_create(
         tenant_id=finding.tenant_of(principal), session_id=session_id, defaults=first | agents(principal)
     )
@@ -59,6 +61,11 @@ def start(
         changes.record(session, action="started", principal=principal)
         return Started(session, resumed=False)
     return Started(enter(session, principal, first), resumed=True)
+
+
+def check_sizes(given: dict[str, Any]) -> None:
+    for field in ("context_snapshot", "metadata"):
+        check_value(given[field], "initial_context" if field == "context_snapshot" else field)
 
 
 def agents(principal: Principal) -> dict[str, Any]:
@@ -73,6 +80,7 @@ def enter(session: Session, principal: Principal, given: dict[str, Any]) -> Sess
     finding.require_open(session)
     session.context_snapshot = session.context_snapshot | given["context_snapshot"]
     session.metadata = session.metadata | given["metadata"]
+    check_sizes({"context_snapshot": session.context_snapshot, "metadata": session.metadata})
     fields = ["context_snapshot", "metadata", *acting.enter(session, principal)]
     changes.save(session, *fields, action="resumed", principal=principal)
     return session

@@ -73,12 +73,12 @@ def test_messages_without_a_user_are_the_tenants(agent, job):
 
 def test_the_session_counts_per_role_and_knows_who_acts(talker, agent, job):
     messages.append(session_id="s1", messages=TALK, principal=talker)
-    messages.append(session_id="s1", messages=TALK[:1], principal=agent("helper"))
+    messages.append(session_id="s1", messages=TALK[:1], principal=agent("aide"))
     with behind_walls(job):
         session = Session.objects.get()
     assert session.message_count == 4
     assert session.role_counts == {"user": 2, "assistant": 1, "tool": 1}
-    assert session.active_agents == ["general_assistant", "helper"]
+    assert session.active_agents == ["general_assistant", "aide"]
     assert session.current_agent == "general_assistant"
 
 

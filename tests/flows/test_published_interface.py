@@ -374,3 +374,4 @@ def test_a_missing_context_is_a_404_problem(hub):
         hub.post("/memory/context/retrieve", key="nowhere", scope="tenant")
     assert refused.value.code == 404
     assert refused.value.headers["Content-Type"].startswith("application/problem+json")
+    refused.value.close()

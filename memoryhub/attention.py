@@ -146,7 +146,7 @@ def expiring_keys(principal: Principal) -> list[Waiting]:
     first = found[0]
     whose, when = first.tenant_id or "the platform", relative(first.expires_at or now)
     detail = f"First: {first.name or first.public_id} of {whose}, {when}."
-    link = object_link("access.apikey", first.pk) if len(found) == 1 else list_link("access.apikey", ends="soon")
+    link = object_link("access.apikey", first.pk) if len(found) == 1 else list_link("access.apikey", state="works")
     return [
         Waiting(
             len(found), plural(len(found), "Key ends within a week", "Keys end within a week"), detail, link, "Rotate"

@@ -16,12 +16,11 @@ from memoryhub import attention, figures
 from memoryhub.access.admin.base import principal_of
 from memoryhub.access.principals import Principal
 from memoryhub.attention import Waiting
+from memoryhub.signing_in import NEW_VISIT_AFTER
 
 T = TypeVar("T")
 #: A part of the page that takes longer shows as unavailable.
 PATIENCE_MS = 1500
-#: A pause this long between two looks begins a new visit.
-NEW_VISIT_AFTER = timedelta(minutes=30)
 FIRST_LOOK_BACK = timedelta(days=1)
 
 

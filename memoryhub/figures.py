@@ -24,6 +24,7 @@ MOST_COUNTED = 10_000
 #: Lines of the audit trail looked through for what people did.
 TRAIL_LOOKED_THROUGH = 5_000
 DAYS = 14
+COMING_AND_GOING = ("access.staff.signed_in", "access.staff.signed_out")
 #: How old the figures of a chart may be, in seconds.
 CHART_AGE = 120
 PAST_DAY_AGE = 24 * 3600
@@ -87,7 +88,8 @@ def active_sessions(principal: Principal) -> list[Session]:
 def done_by_people(principal: Principal) -> list[AuditEvent]:
     """The latest acts of staff, among the newest lines of the trail."""
     newest = AuditEvent.objects.order_by("-pk").values("pk")[:TRAIL_LOOKED_THROUGH]
-    return list(AuditEvent.objects.filter(pk__in=newest, actor_kind="staff").order_by("-at")[:6])
+    acts = AuditEvent.objects.filter(pk__in=newest, actor_kind="staff").exclude(action__in=COMING_AND_GOING)
+    return list(acts.order_by("-at")[:6])
 
 
 def totals(principal: Principal) -> list[dict[str, Any]]:
@@ -131,7 +133,7 @@ class Chart:
         return not any(count for _, count in self.rows)
 
 
-def chart(kind: str, rows: list[tuple[str, int]], label: str, **about: Any) -> Chart:
+def chart(kind: str, rows: list[tuple[str, int]], label: str, *, note: str = "", all_labels: bool = False) -> Chart:
     dataset: dict[str, Any] = {
         "label": label,
         "data": [count for _, count in rows],
@@ -139,18 +141,19 @@ def chart(kind: str, rows: list[tuple[str, int]], label: str, **about: Any) -> C
     }
     if kind == "line":
         dataset |= {"borderColor": "var(--color-primary-600)", "borderWidth": 2, "tension": 0.25, "pointRadius": 2}
+    across = {"maxRotation": 0, "autoSkip": not all_labels, "autoSkipPadding": 12}
     options = {
         "responsive": True,
         "maintainAspectRatio": False,
         "animation": False,
         "plugins": {"legend": {"display": False}},
         "scales": {
-            "x": {"grid": {"display": False}, "ticks": {"maxRotation": 0, "autoSkipPadding": 12}},
+            "x": {"grid": {"display": False}, "ticks": across},
             "y": {"beginAtZero": True, "ticks": {"precision": 0, "maxTicksLimit": 5}},
         },
-    } | about.pop("options", {})
-    data = {"labels": [name for name, _ in rows], "datasets": [dataset | about.pop("dataset", {})]}
-    return Chart(kind, json.dumps(data), json.dumps(options), rows, **about)
+    }
+    data = {"labels": [name for name, _ in rows], "datasets": [dataset]}
+    return Chart(kind, json.dumps(data), json.dumps(options), rows, note)
 
 
 def day_name(day: date) -> str:
@@ -160,12 +163,12 @@ def day_name(day: date) -> str:
 def entries_by_layer(principal: Principal) -> Chart:
     found = dict(live_counts(principal).filter(state="live").values_list("layer").annotate(n=Sum("n")))
     rows = [(str(layer.label), int(found.get(layer.value) or 0)) for layer in Layer if layer != Layer.EPHEMERAL]
-    return chart("bar", rows, "Memories", note="Durable ones, now")
+    return chart("bar", rows, "Memories", note="Durable, now", all_labels=True)
 
 
 def writes_per_day(principal: Principal) -> Chart:
     rows = [(day_name(day), written_on(day, principal)) for day in last_days()]
-    return chart("bar", rows, "Versions", note="Versions, UTC days")
+    return chart("bar", rows, "Versions", note="Versions")
 
 
 def written_on(day: date, principal: Principal) -> int:
@@ -184,7 +187,7 @@ def accesses_per_day(principal: Principal) -> Chart:
     totals = AccessTotal.objects.filter(day__gte=last_days()[0]).order_by()
     found = dict(totals.values_list("day").annotate(n=Sum("accesses")))
     rows = [(day_name(day), int(found.get(day) or 0)) for day in last_days()]
-    return chart("line", rows, "Reads", note="UTC days")
+    return chart("line", rows, "Reads", note="UTC")
 
 
 def remembered(name: str, principal: Principal, age: int, count: Callable[[], int]) -> int:
@@ -194,6 +197,6 @@ def remembered(name: str, principal: Principal, age: int, count: Callable[[], in
 
 CHARTS: dict[str, Callable[[Principal], Chart]] = {
     "Memories by layer": entries_by_layer,
-    "Memories written per day": writes_per_day,
+    "Written per day": writes_per_day,
     "Reads per day": accesses_per_day,
 }

@@ -62,7 +62,13 @@ GROUPS: dict[str, tuple[Item, ...]] = {
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """unfold's navigation: the lists that exist and that this user may see."""
-    work = {"title": "", "items": [{"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")}]}
+    work = {
+        "title": "",
+        "items": [
+            {"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")},
+            {"title": "API reference", "icon": "api", "link": reverse("docs"), "active": False},
+        ],
+    }
     groups = [{"title": title, "items": list(links(request, items))} for title, items in GROUPS.items()]
     return [work, *(group for group in groups if group["items"])]
 

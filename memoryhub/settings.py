@@ -49,6 +49,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "memoryhub.access.middleware.RequestIdMiddleware",
+    "memoryhub.csp.ContentSecurityPolicyMiddleware",
     "memoryhub.access.middleware.UnannouncedBodyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -58,6 +59,7 @@ MIDDLEWARE = [
     "memoryhub.access.browsers.AuthenticationMiddleware",
     "memoryhub.access.browsers.MessageMiddleware",
     "memoryhub.access.browsers.FrameMiddleware",
+    "memoryhub.revealing.RevealHiddenCharactersMiddleware",
     "memoryhub.access.middleware.AdminWallsMiddleware",
 ]
 
@@ -133,6 +135,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
+FORMAT_MODULE_PATH = "memoryhub.formats"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
@@ -236,7 +239,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "MemoryHub",
     "SITE_HEADER": "MemoryHub",
     "SITE_SUBHEADER": "Governed memory for agents",
-    "SITE_URL": "/docs",
+    "SITE_URL": None,
     "SITE_ICON": static_file("logo.svg"),
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": static_file("logo.svg")}],
     "STYLES": [static_file("hub.css")],

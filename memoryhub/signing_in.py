@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.utils import timezone
 from unfold.forms import AuthenticationForm
+
+#: A pause this long between two looks begins a new visit.
+NEW_VISIT_AFTER = timedelta(minutes=30)
 
 
 class SignInForm(AuthenticationForm):
@@ -11,5 +17,6 @@ class SignInForm(AuthenticationForm):
 
     def confirm_login_allowed(self, user: AbstractBaseUser) -> None:
         super().confirm_login_allowed(user)
-        if self.request is not None and user.last_login is not None:
-            self.request.session["since"] = user.last_login.isoformat()
+        before = user.last_login
+        if self.request is not None and before is not None and timezone.now() - before > NEW_VISIT_AFTER:
+            self.request.session["since"] = before.isoformat()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 handler400 = "memoryhub.access.api.problems.bad_request"
 handler404 = "memoryhub.access.api.problems.not_found"
@@ -17,5 +17,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("memory/", include("memoryhub.registry.api.urls")),
     path("memory/", include("sessions_app.api.urls")),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
-    path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
 ]

@@ -13,10 +13,17 @@ from django.utils import timezone
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
-PLAIN_CONTROLS = "\n\t"
+PLAIN_CONTROLS = "\r\n\t"
 #: Letters that draw nothing, though their Unicode category says letter.
 INVISIBLE_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"
 JOINER = "\u200d"
+#: Tags, and elements whose content is no markup.
+MARKUP = re.compile(r"<(textarea|script|style|title)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+#: What may be hidden: cheap to look for in a page that has none of it.
+MAYBE_HIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u115f\u1160\u180e\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
 #: String (with the colon after a name), number, literal.
 JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"(\s*:)?|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|\b(?:true|false|null)\b')
 #: Longest text shown in one piece; the page says what it left out.
@@ -53,6 +60,26 @@ def visible_parts(text: str) -> Iterator[str]:
 def visible(text: object) -> SafeString:
     """HTML of a text in which control, zero-width and direction characters are written out."""
     return mark_safe("".join(visible_parts(str(text))))  # noqa: S308 - every part is escaped above
+
+
+def revealed(html: str) -> str:
+    """A whole page with the hidden characters of its texts written out; tags and text areas stay as they are."""
+    if not MAYBE_HIDDEN.search(html):
+        return html
+    parts, end = [], 0
+    for markup in MARKUP.finditer(html):
+        kept = spelled_out(markup.group()) if markup.group(1) == "title" else markup.group()
+        parts += [reveal_text(html[end : markup.start()]), kept]
+        end = markup.end()
+    return "".join([*parts, reveal_text(html[end:])])
+
+
+def reveal_text(text: str) -> str:
+    parts, before = [], ""
+    for character in text:
+        parts.append(marker(character) if hidden(character, before) else character)
+        before = character
+    return "".join(parts)
 
 
 def spelled_out(text: str) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import Browser, Page, Request, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, ViewportSize, expect, sync_playwright
 
 from memoryhub.runtime.postgres import EmbeddedPostgres
 from tests.browser.hub import Hub, seeded_hub
@@ -17,6 +17,7 @@ from tests.hub_plugin import HOME
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+PATIENCE_MS = 8_000
 VIEWPORT = ViewportSize(width=1366, height=768)
 
 if not Path(CHROMIUM).exists():
@@ -35,6 +36,7 @@ def browser(hub: Hub) -> Iterator[Browser]:
     """Closed with this package: while it is open, Django refuses database work in this thread."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        expect.set_options(timeout=PATIENCE_MS)
         yield chromium
         chromium.close()
 
@@ -46,11 +48,20 @@ class Watched:
     page: Page
     hub: Hub
     complaints: list[str] = field(default_factory=list)
+    expected: list[str] = field(default_factory=list)
 
     def open(self, path: str = "") -> Page:
         self.page.goto(self.hub.page(path))
         self.page.wait_for_load_state("networkidle")
         return self.page
+
+    def expect_refusal(self, status: int) -> None:
+        """The console reports an answer of this status as an error; the test wants it."""
+        self.expected.append(f"status of {status}")
+
+    def note_error(self, text: str) -> None:
+        if not any(part in text for part in self.expected):
+            self.complaints.append(text)
 
     def note_request(self, request: Request) -> None:
         found = urlsplit(request.url)
@@ -58,9 +69,15 @@ class Watched:
             self.complaints.append(f"asked another host: {request.url}")
 
 
+def quick(context: BrowserContext) -> BrowserContext:
+    """What is not there soon is not there."""
+    context.set_default_timeout(PATIENCE_MS)
+    return context
+
+
 def watched(page: Page, hub: Hub) -> Watched:
     made = Watched(page, hub)
-    page.on("console", lambda message: made.complaints.append(message.text) if message.type == "error" else None)
+    page.on("console", lambda message: made.note_error(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: made.complaints.append(str(error)))
     page.on("request", made.note_request)
     return made
@@ -69,7 +86,7 @@ def watched(page: Page, hub: Hub) -> Watched:
 @pytest.fixture(scope="package")
 def signed_in(browser: Browser, hub: Hub) -> str:
     """The state of a browser in which the administrator has signed in, as a file."""
-    context = browser.new_context()
+    context = quick(browser.new_context())
     page = context.new_page()
     sign_in(page, hub)
     path = HOME / "signed-in.json"
@@ -86,15 +103,10 @@ def sign_in(page: Page, hub: Hub, login: str | None = None) -> None:
     page.wait_for_selector("#needs-you")
 
 
-@pytest.fixture(params=["light", "dark"])
-def scheme(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture
 def visitor(browser: Browser, hub: Hub, signed_in: str) -> Iterator[Watched]:
     """A signed-in page; the test fails for whatever the browser complained of."""
-    context = browser.new_context(storage_state=signed_in, viewport=VIEWPORT)
+    context = quick(browser.new_context(storage_state=signed_in, viewport=VIEWPORT))
     made = watched(context.new_page(), hub)
     yield made
     context.close()

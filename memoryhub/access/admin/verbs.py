@@ -79,7 +79,7 @@ class VerbsMixin:
         if not self.may(request, wanted, found):
             raise PermissionDenied
         self.carry_out(request, wanted, found)
-        return HttpResponseRedirect(self.page_of(found))
+        return HttpResponseRedirect(self.page_after(found))
 
     def may(self, request: HttpRequest, verb: Verb, found: Model) -> bool:
         return bool(getattr(self, f"may_{verb.permission}")(request, found))
@@ -114,14 +114,23 @@ class VerbsMixin:
             return False
         return True
 
+    def verb_address(self, found: Model, verb: Verb) -> str:
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_verb"
+        return reverse(name, args=[found.pk, verb.name])
+
+    def page_after(self, found: Model) -> str:
+        """The object's page, or the list where the verb removed the object."""
+        if type(found)._default_manager.filter(pk=found.pk).exists():
+            return self.page_of(found)
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+
     def page_of(self, found: Model) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[found.pk])
 
     def buttons(self, request: HttpRequest, found: Model) -> list[dict[str, Any]]:
         """For the template ``hub/verbs.html``."""
-        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_verb"
         return [
-            {"verb": verb, "url": reverse(name, args=[found.pk, verb.name])}
+            {"verb": verb, "url": self.verb_address(found, verb)}
             for verb in self.verbs
             if verb.available(found) and self.may(request, verb, found)
         ]

@@ -22,7 +22,7 @@ from memoryhub.access.admin.filters import TenantFilter, exactly
 from memoryhub.access.admin.verbs import VerbsMixin
 from memoryhub.registry.admin import entry_page
 from memoryhub.registry.admin.editing import edit
-from memoryhub.registry.admin.entry_verbs import VERBS
+from memoryhub.registry.admin.entry_verbs import RESTORE_VERSION, VERBS
 from memoryhub.registry.models import ContextEntry, EphemeralEntry
 
 LISTED = [
@@ -156,6 +156,7 @@ class EntryAdmin(VerbsMixin, EntryListAdmin):
             **entry_page.context(entry, request),
             "buttons": self.buttons(request, entry),
             "may_edit": self.may_change(request, entry),
+            "restore": self.verb_address(entry, RESTORE_VERSION) if self.may(request, RESTORE_VERSION, entry) else "",
             "opts": self.opts,
             "original": entry,
             "title": texts.spelled_out(entry.key),

@@ -41,7 +41,7 @@
   });
 
   // -- keys ------------------------------------------------------------------------------------------------------
-  const rows = () => [...document.querySelectorAll("[data-row], #result_list tr.data-row")].filter((row) => row.offsetParent !== null);
+  const rows = () => [...document.querySelectorAll("[data-row], #result_list tr.data-row")].filter((row) => row.checkVisibility());
   let at = -1;
 
   const go = (step) => {
@@ -61,7 +61,7 @@
 
   const press = (key) => {
     const target = document.querySelector(`[data-key="${CSS.escape(key)}"]`);
-    if (target && target.offsetParent !== null) target.click();
+    if (target?.checkVisibility()) target.click();
     return Boolean(target);
   };
 
@@ -110,6 +110,22 @@
     document.body.append(dialog);
     dialog.showModal();
   }
+
+  // -- the theme's controls that are spans: reachable by keyboard, and said to be buttons ----------------------------
+  const CLICKABLE = "span[x-on\\:click], a[x-on\\:click]:not([href]), div.cursor-pointer[x-on\\:click]";
+  const ICONS = { close: "Close", dock_to_right: "Show or hide the sidebar", unfold_more: "More" };
+
+  const makeReachable = (control) => {
+    control.tabIndex = 0;
+    control.setAttribute("role", "button");
+    const icon = ICONS[control.textContent.trim()];
+    if (icon) control.setAttribute("aria-label", icon);
+    control.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      control.click();
+    });
+  };
 
   // -- the timeline of a session -------------------------------------------------------------------------------------
   const POLL_MS = 10_000;
@@ -167,7 +183,11 @@
   document.addEventListener("DOMContentLoaded", () => {
     const stream = document.querySelector("[data-newer]");
     if (stream) startTimeline(stream);
-    // what the theme marks up as plain text becomes reachable for keyboards and screen readers
     document.querySelector("#comparison")?.focus({ preventScroll: true });
+    for (const control of document.querySelectorAll(CLICKABLE)) makeReachable(control);
+    document.querySelector("[data-filters]")?.addEventListener("click", () => {
+      // after the theme has shown the panel
+      setTimeout(() => document.querySelector("#changelist-filter :is(input:not([type=hidden]), select, button)")?.focus(), 50);
+    });
   });
 })();

@@ -1,0 +1,52 @@
+"""WCAG 2.2 AA, as far as axe-core can tell, in light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.conftest import VIEWPORT, Watched, quick, watched
+from tests.browser.hub import Hub
+
+AXE = (Path(__file__).parent / "axe.min.js").read_text()
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+PAGES = {
+    "dashboard": "",
+    "entries": "registry/contextentry/",
+    "entry": "registry/contextentry/{entry}/change/?compare=1&with=3",
+    "edit": "registry/contextentry/{entry}/edit/",
+    "session": "sessions_app/session/{session}/change/",
+    "hand-off": "sessions_app/handoff/",
+    "deliveries": "sync/delivery/",
+    "jobs": "sync/jobrun/overview/",
+    "keys": "access/apikey/",
+}
+
+
+@pytest.fixture(params=["light", "dark"])
+def in_scheme(request: pytest.FixtureRequest, browser: Browser, hub: Hub, signed_in: str) -> Iterator[Watched]:
+    scheme: Literal["light", "dark"] = request.param
+    # the policy of the pages would refuse axe, which is put into them from outside
+    context = quick(
+        browser.new_context(storage_state=signed_in, viewport=VIEWPORT, color_scheme=scheme, bypass_csp=True)
+    )
+    yield watched(context.new_page(), hub)
+    context.close()
+
+
+def test_no_page_breaks_a_rule(in_scheme: Watched) -> None:
+    found: list[str] = []
+    for name, path in PAGES.items():
+        page = in_scheme.open(path.format(**in_scheme.hub.made))
+        page.evaluate(AXE)
+        result = page.evaluate("tags => axe.run({ runOnly: tags, resultTypes: ['violations'] })", TAGS)
+        found += [told(name, rule, node) for rule in result["violations"] for node in rule["nodes"]]
+    assert found == [], "\n".join(found)
+
+
+def told(name: str, rule: dict[str, Any], node: dict[str, Any]) -> str:
+    return f"{name}: {rule['id']}: {node['target']} {node['html'][:200]}"

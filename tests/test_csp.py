@@ -1,0 +1,31 @@
+"""Every answer carries a policy that names no other host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+PATHS = ["/admin/login/", "/docs", "/schema", "/memory/health", "/nothing-here"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_answer_has_a_policy_without_hosts_and_without_inline_scripts(path: str, db: None) -> None:
+    policy = Client().get(path).headers["Content-Security-Policy"]
+    scripts = next((part for part in policy.split("; ") if part.startswith("script-src")), "")
+    assert "http" not in policy
+    assert "*" not in policy
+    assert "unsafe-inline" not in scripts
+    assert "frame-ancestors 'none'" in policy
+
+
+def test_only_the_admin_may_evaluate(db: None, sign_in: Any) -> None:
+    assert "unsafe-eval" in sign_in().get("/admin/").headers["Content-Security-Policy"]
+    for path in ("/docs", "/memory/health", "/schema"):
+        assert "unsafe-eval" not in Client().get(path).headers["Content-Security-Policy"]
+
+
+def test_the_api_loads_nothing(db: None) -> None:
+    assert "default-src 'none'" in Client().get("/memory/health").headers["Content-Security-Policy"]
+    assert "script-src" not in Client().get("/memory/health").headers["Content-Security-Policy"]

@@ -116,7 +116,8 @@ def database_settings(url: str) -> dict[str, Any]:
         "PORT": parts.pop("port", ""),
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {**parts, "application_name": f"memoryhub-{DATABASE_ROLE}"},
+        # What is asked all day is prepared (access/trips.py); behind PgBouncer that needs version 1.21 or later.
+        "OPTIONS": {**parts, "application_name": f"memoryhub-{DATABASE_ROLE}", "prepare_threshold": 2},
     }
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import psycopg
 from django.db import connection
 
 from memoryhub.access.principals import Principal
 from memoryhub.access.walls import SET_WALLS, behind_walls, walls_of
 
+Rows = list[tuple[Any, ...]]
 
-def one_trip(statement: str, params: Sequence[Any], *, principal: Principal) -> list[tuple[Any, ...]]:
+
+def one_trip(statement: str, params: Sequence[Any], *, principal: Principal) -> Rows:
     """The rows of one statement behind the principal's walls.
 
     Outside of a transaction both statements go in one message, which the server runs as one
@@ -25,3 +28,18 @@ def one_trip(statement: str, params: Sequence[Any], *, principal: Principal) -> 
         cursor.execute(f"{SET_WALLS}; {statement}", [*walls_of(principal), *params])
         cursor.nextset()
         return list(cursor.fetchall())
+
+
+def one_call(statement: str, params: Sequence[Any], *, principal: Principal) -> Rows:
+    """As ``one_trip``, for a statement whose first parameter is the walls (a text array; NULL: they stand already)
+    and which calls a function that sets them. Prepared once per connection, so for what is asked all day.
+    """
+    if connection.in_atomic_block:
+        with behind_walls(principal), connection.cursor() as cursor:
+            cursor.execute(statement, [None, *params])
+            return list(cursor.fetchall())
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as prepared:
+        prepared.execute(statement, [list(walls_of(principal)), *params])
+        return list(prepared.fetchall())

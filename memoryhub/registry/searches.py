@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from time import time
 
 from django.conf import settings
 
@@ -24,7 +24,7 @@ def note(searched: Searched) -> None:
                 principal.tenant_id,
                 None,
                 f"search: {answer.query[:MOST_CHARACTERS]}",
-                datetime.now(UTC),
+                time(),
                 round(searched.latency_ms, 3),
                 False,
                 "search",

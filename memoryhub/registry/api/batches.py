@@ -91,8 +91,7 @@ class BatchGetView(HubView):
 
 def rendered(results: list[tuple[str, str, Entry | NotFound]]) -> HttpResponse:
     documents = [
-        entry_json(entry, success=True) if isinstance(entry, Entry) else missing(name, wanted)
-        for name, wanted, entry in results
+        entry_json(entry) if isinstance(entry, Entry) else missing(name, wanted) for name, wanted, entry in results
     ]
     found = sum(isinstance(entry, Entry) for _, _, entry in results)
     body = f'{{"success":true,"found":{found},"missing":{len(results) - found},"results":[{",".join(documents)}]}}'

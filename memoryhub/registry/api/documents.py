@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django.http import HttpResponse
 
@@ -14,69 +12,20 @@ from memoryhub.registry.models import ContextEntry, EntryVersion
 from memoryhub.registry.services.entries import Stored
 from memoryhub.registry.services.records import Entry
 
-RAW = ("value", "metadata")
-
 
 def moment(at: datetime | None) -> str | None:
     """ISO 8601 in UTC, ending in Z."""
     return at.isoformat().replace("+00:00", "Z") if at else None
 
 
-def plain(value: Any) -> Any:
-    """For json.dumps: what it does not know by itself."""
-    if isinstance(value, datetime):
-        return moment(value)
-    if isinstance(value, UUID):
-        return str(value)
-    raise TypeError(type(value).__name__)
-
-
-def fields_of(entry: Entry) -> dict[str, Any]:
-    """All but value and metadata."""
-    return {
-        "entry_id": entry.entry_id,
-        "key": entry.key,
-        "layer": entry.layer,
-        "scope": entry.scope,
-        "priority": entry.priority,
-        "category": entry.category,
-        "source": entry.source,
-        "tenant_id": entry.tenant_id,
-        "user_id": entry.user_id,
-        "session_id": entry.session_id,
-        "agent_id": entry.agent_id,
-        "memory_type": entry.memory_type,
-        "importance": entry.importance,
-        "tags": entry.tags,
-        "origin_session": entry.origin_session,
-        "encrypted": entry.encrypted,
-        "author": entry.author,
-        "owner": entry.owner,
-        "created_at": entry.created_at,
-        "updated_at": entry.updated_at,
-        "expires_at": entry.expires_at,
-        "access_count": entry.access_count,
-        "sync_version": entry.sync_version,
-        "parent_id": entry.parent_id,
-        "archived_at": entry.archived_at,
-        "legal_hold": entry.legal_hold,
-    }
-
-
-def entry_json(entry: Entry, **more: Any) -> str:
-    """The document of an entry as JSON text; ``more`` comes first."""
-    head = json.dumps({**more, **fields_of(entry)}, default=plain, ensure_ascii=False, separators=(",", ":"))
-    return f'{head[:-1]},"value":{entry.value_json},"metadata":{entry.metadata_json}}}'
-
-
-def entry_document(entry: Entry) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(entry_json(entry))
-    return found
+def entry_json(entry: Entry) -> str:
+    """The document of an entry as the API answers it."""
+    return f'{{"success" : true, {entry.document[1:]}'
 
 
 def entry_response(entry: Entry) -> HttpResponse:
     """The entry, with its version as ETag."""
-    response = HttpResponse(entry_json(entry, success=True), content_type="application/json")
+    response = HttpResponse(entry_json(entry), content_type="application/json")
     response["ETag"] = f'"{entry.sync_version}"'
     return response
 

@@ -23,7 +23,7 @@ from memoryhub.access.exceptions import NotFound
 from memoryhub.access.principals import Principal
 from memoryhub.registry import selectors
 from memoryhub.registry.api.context import EntryView
-from memoryhub.registry.api.documents import entry_document, grant_document
+from memoryhub.registry.api.documents import grant_document
 from memoryhub.registry.api.serializers import (
     ChildrenQuery,
     EntryOutput,
@@ -36,14 +36,14 @@ from memoryhub.registry.api.serializers import (
 )
 from memoryhub.registry.models import ContextEntry
 from memoryhub.registry.services import access_log, sharing, stats
-from memoryhub.registry.services.records import from_model
+from memoryhub.registry.services.records import of_rows
 
 
 def documents(rows: Sequence[ContextEntry], principal: Principal, started: float) -> list[dict[str, Any]]:
     """The entries of a page, noted as read."""
-    found = [from_model(row) for row in rows]
+    found = of_rows(list(rows))
     access_log.note(found, principal=principal, operation="list", started=started)
-    return [entry_document(entry) for entry in found]
+    return [entry.members for entry in found]
 
 
 class ChildrenView(EntryView):

@@ -107,6 +107,17 @@ BEGIN
 END $$;
 """
 
+# Walls and work travel in one statement, which is a transaction of its own; NULL: the walls stand already.
+WALLS = """
+CREATE FUNCTION registry_walls(walls text[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  IF walls IS NOT NULL THEN
+    PERFORM set_config('memoryhub.tenant', walls[1], true), set_config('memoryhub.staff', walls[2], true),
+      set_config('memoryhub.platform', walls[3], true);
+  END IF;
+END $$;
+"""
+
 WRITING = f"""
 CREATE FUNCTION registry_load(INOUT e memory_context_registry, wanted uuid, ephemeral boolean) LANGUAGE plpgsql AS $$
 BEGIN
@@ -201,7 +212,7 @@ END $$;
 
 -- Stores or changes one entry and all that belongs to the change, or says why not and changes nothing.
 -- ``p`` says what (services/orders.py), ``act`` who. Runs with the rights and walls of the caller.
-CREATE FUNCTION registry_write(p jsonb, act jsonb, OUT status text, OUT entry_id uuid, OUT key text, OUT layer text,
+CREATE FUNCTION registry_write(walls text[], p jsonb, act jsonb, OUT status text, OUT entry_id uuid, OUT key text, OUT layer text,
   OUT scope text, OUT version int, OUT created boolean, OUT expires_at timestamptz, OUT updated_at timestamptz)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -214,6 +225,7 @@ DECLARE
   ephemeral boolean;
   fresh boolean;
 BEGIN
+  PERFORM registry_walls(walls);
   LOOP
     IF p ? 'entry_id' THEN
       wanted := (p->>'entry_id')::uuid;
@@ -270,43 +282,69 @@ BEGIN
 END $$;
 """
 
-READING = """
+
+
+def moment(column):
+    return f"to_char(e.{column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+
+
+MOMENTS = ("created_at", "updated_at", "expires_at", "archived_at")
+SHOWN = """entry_id key value layer scope priority category source tenant_id user_id session_id agent_id metadata memory_type
+  importance tags origin_session encrypted author owner created_at updated_at expires_at access_count sync_version
+  parent_id archived_at legal_hold""".split()
+DOCUMENT = ", ".join(
+    f"'{name}', {moment(name) if name in MOMENTS else 'e.id' if name == 'entry_id' else f'e.{name}'}" for name in SHOWN
+)
+
+# Readers get an entry as one JSON text: nobody takes it apart only to put it together again.
+READING = f"""
+CREATE FUNCTION registry_document(e memory_context_registry) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN json_build_object({DOCUMENT})::text;
+END $$;
+
 -- There for a reader: see EntryQuerySet.present.
 CREATE FUNCTION registry_present(e memory_context_registry, archived boolean) RETURNS boolean LANGUAGE sql VOLATILE AS $$
   SELECT e.deleted_at IS NULL AND CASE WHEN e.archived_at IS NULL
     THEN e.expires_at IS NULL OR e.expires_at > clock_timestamp() OR e.legal_hold ELSE archived END
 $$;
+
 -- The first entry that is there, of the addresses in their order. Whoever asks has made sure of the addresses.
-CREATE FUNCTION registry_first(k text, addresses jsonb, archived boolean) RETURNS SETOF memory_context_registry
-LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION registry_find(walls text[], k text, addresses jsonb, archived boolean, OUT id uuid, OUT key text,
+  OUT layer text, OUT scope text, OUT agent_id text, OUT version int, OUT document text)
+LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
   a jsonb;
+  e memory_context_registry;
   wanted uuid;
 BEGIN
-  FOR a IN SELECT jsonb_array_elements(addresses) LOOP
+  PERFORM registry_walls(walls);
+  FOR number IN 0 .. jsonb_array_length(addresses) - 1 LOOP
+    a := addresses->number;
     IF a ? 'grantee' THEN
       SELECT r.id INTO wanted FROM memory_grants g JOIN memory_context_registry r ON r.id = g.entry_id
       WHERE g.tenant_id = a->>'tenant_id' AND g.agent_id = a->>'grantee' AND r.tenant_id = a->>'tenant_id'
         AND r.key = k AND r.scope = 'agent' AND (r.agent_id = a->>'agent_id' OR a->>'agent_id' IS NULL)
-        AND (r.user_id IS NULL OR r.user_id = a->>'user_id')
-        AND registry_present(r, archived)
+        AND (r.user_id IS NULL OR r.user_id = a->>'user_id') AND registry_present(r, archived)
       ORDER BY r.user_id NULLS LAST, r.updated_at DESC LIMIT 1;
     ELSE
       wanted := registry_durable_at(k, a);
     END IF;
     IF wanted IS NOT NULL THEN
-      RETURN QUERY SELECT * FROM memory_context_registry r WHERE r.id = wanted AND registry_present(r, archived);
-      IF FOUND THEN RETURN; END IF;
+      SELECT * INTO e FROM memory_context_registry r WHERE r.id = wanted AND registry_present(r, archived);
+      EXIT WHEN e.id IS NOT NULL;
     END IF;
     CONTINUE WHEN a ? 'grantee';
     wanted := registry_ephemeral_at(k, a);
     IF wanted IS NOT NULL THEN
-      RETURN QUERY SELECT (registry_ephemeral_as_entry(x)).* FROM memory_context_ephemeral x
+      SELECT (registry_ephemeral_as_entry(x)).* INTO e FROM memory_context_ephemeral x
         WHERE x.id = wanted AND x.expires_at > clock_timestamp();
-      IF FOUND THEN RETURN; END IF;
+      EXIT WHEN e.id IS NOT NULL;
     END IF;
   END LOOP;
+  id := e.id; key := e.key; layer := e.layer; scope := e.scope; agent_id := e.agent_id; version := e.sync_version;
+  IF e.id IS NOT NULL THEN document := registry_document(e); END IF;
 END $$;
 """
 
@@ -326,12 +364,14 @@ FUNCTIONS = (
     + address_function("registry_ephemeral_at", "memory_context_ephemeral")
     + INDEXING
     + RECORDING
+    + WALLS
     + WRITING
     + EPHEMERAL_AS_ENTRY
     + READING
 )
 DROP = """
-DROP FUNCTION registry_first, registry_present, registry_ephemeral_as_entry, registry_write, registry_put, registry_refusal,
+DROP FUNCTION registry_find, registry_present, registry_document, registry_ephemeral_as_entry, registry_write,
+  registry_walls, registry_put, registry_refusal,
   registry_gone, registry_end, registry_fill, registry_fresh, registry_load, registry_record, registry_attributes,
   registry_index, registry_ephemeral_at, registry_durable_at
 """

@@ -2,20 +2,22 @@ from django.db import migrations
 
 # Reads of an entry that was erased before they were written leave no trace of its key.
 LOG = """
-CREATE FUNCTION registry_log_accesses(entries uuid[], keys text[], times timestamptz[], latencies float8[],
-  hits boolean[], operations text[], actors text[], users text[]) RETURNS void
+-- A row: [entry id, key, seconds since the epoch, latency, from the cache, operation, actor, user].
+CREATE FUNCTION registry_log_accesses(accesses jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
   tenant text := nullif(current_setting('memoryhub.tenant', true), '');
 BEGIN
   INSERT INTO memory_context_access_log (tenant_id, entry_id, context_key, "timestamp", latency_ms, hit_cache,
     operation, actor, user_id)
-  SELECT tenant, e, k, t, l, h, o, a, u
-  FROM unnest(entries, keys, times, latencies, hits, operations, actors, users) AS r(e, k, t, l, h, o, a, u)
-  WHERE e IS NULL OR EXISTS (SELECT FROM memory_context_registry x WHERE x.id = e)
-    OR EXISTS (SELECT FROM memory_context_ephemeral x WHERE x.id = e);
+  SELECT tenant, (r->>0)::uuid, r->>1, to_timestamp((r->>2)::float8), (r->>3)::float8, (r->>4)::boolean, r->>5, r->>6,
+    r->>7
+  FROM jsonb_array_elements(accesses) AS r
+  WHERE r->>0 IS NULL OR EXISTS (SELECT FROM memory_context_registry x WHERE x.id = (r->>0)::uuid)
+    OR EXISTS (SELECT FROM memory_context_ephemeral x WHERE x.id = (r->>0)::uuid);
   INSERT INTO memory_access_totals (tenant_id, day, accesses)
-  SELECT tenant, (t AT TIME ZONE 'UTC')::date, count(*) FROM unnest(times) AS t GROUP BY 2 ORDER BY 2
+  SELECT tenant, (to_timestamp((r->>2)::float8) AT TIME ZONE 'UTC')::date, count(*)
+  FROM jsonb_array_elements(accesses) AS r GROUP BY 2 ORDER BY 2
   ON CONFLICT ON CONSTRAINT access_total_once
     DO UPDATE SET accesses = memory_access_totals.accesses + EXCLUDED.accesses;
 END $$;
@@ -25,7 +27,10 @@ END $$;
 # batch: waiting for them, or being waited for, could end in a deadlock. Global entries are counted whoever reads
 # them, which no tenant's walls allow, so the owner's rights are lent; only counters and sliding ends are touched.
 COUNT_ONE_TABLE = """
-  WITH used AS (SELECT * FROM unnest(entries, uses, times) AS r(id, n, at)), free AS (
+  WITH used AS (
+    SELECT (r->>0)::uuid AS id, (r->>1)::int AS n, to_timestamp((r->>2)::float8) AS at
+    FROM jsonb_array_elements(uses) AS r
+  ), free AS (
     SELECT r.id FROM {table} r JOIN used USING (id)
     WHERE r.tenant_id = tenant OR r.tenant_id IS NULL ORDER BY r.id FOR NO KEY UPDATE OF r SKIP LOCKED
   ), counted AS (
@@ -39,7 +44,8 @@ COUNT_ONE_TABLE = """
   WHERE (r.tenant_id = tenant OR r.tenant_id IS NULL) AND r.id NOT IN (SELECT id FROM counted);
 """
 COUNT = f"""
-CREATE FUNCTION registry_count_uses(entries uuid[], uses integer[], times timestamptz[]) RETURNS uuid[]
+-- A use: [entry id, how often, seconds since the epoch].
+CREATE FUNCTION registry_count_uses(uses jsonb) RETURNS uuid[]
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
 DECLARE
   tenant text := nullif(current_setting('memoryhub.tenant', true), '');
@@ -49,7 +55,7 @@ BEGIN
   {COUNT_ONE_TABLE.format(table="public.memory_context_ephemeral")}
   RETURN skipped;
 END $$;
-REVOKE ALL ON FUNCTION registry_count_uses(uuid[], integer[], timestamptz[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION registry_count_uses(jsonb) FROM PUBLIC;
 """
 
 

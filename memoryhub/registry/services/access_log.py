@@ -8,15 +8,15 @@ loses nothing.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import threading
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from multiprocessing.util import Finalize
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 from uuid import UUID
 
@@ -33,22 +33,18 @@ PAUSE_SECONDS = 1.0
 FULL = 500
 #: While the database is away the newest rows are kept, up to this many.
 MOST_HELD = 100_000
-FLUSH = (
-    "SELECT registry_log_accesses(%s::uuid[], %s::text[], %s::timestamptz[], %s::float8[], %s::boolean[], "
-    "%s::text[], %s::text[], %s::text[]), registry_count_uses(%s::uuid[], %s::integer[], %s::timestamptz[])"
-)
-COUNT = "SELECT NULL, registry_count_uses(%s::uuid[], %s::integer[], %s::timestamptz[])"
+FLUSH = "SELECT registry_log_accesses(%s::jsonb), registry_count_uses(%s::jsonb)"
 LAST_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """One read, as the log holds it."""
+    """One read, as the log holds it. ``at`` is in seconds since the epoch."""
 
     tenant_id: str | None
     entry_id: UUID | None
     key: str
-    at: datetime
+    at: float
     latency_ms: float
     hit_cache: bool
     operation: str
@@ -61,7 +57,7 @@ class Use:
     """How often an entry was read since it was last counted, and when it was last read."""
 
     n: int
-    at: datetime
+    at: float
 
 
 Uses = dict[UUID, Use]
@@ -138,12 +134,10 @@ class AccessLog:
 
     def write(self, tenant_id: str | None, rows: list[Access]) -> None:
         uses = added_up(rows, self.uncounted.get(tenant_id, {}))
-        counting = [list(uses), [use.n for use in uses.values()], [use.at for use in uses.values()]]
+        counting = [[str(entry_id), use.n, use.at] for entry_id, use in uses.items()]
         principal = system_principal("access_log", tenant_id)
-        if rows:
-            [(_, skipped)] = one_trip(FLUSH, [*columns(rows), *counting], principal=principal)
-        else:
-            [(_, skipped)] = one_trip(COUNT, counting, principal=principal)
+        batch = [json.dumps([logged(row) for row in rows]), json.dumps(counting)]
+        [(_, skipped)] = one_trip(FLUSH, batch, principal=principal)
         self.uncounted.pop(tenant_id, None)
         if skipped:
             self.uncounted[tenant_id] = {entry_id: uses[entry_id] for entry_id in skipped}
@@ -176,9 +170,11 @@ def added_up(rows: Sequence[Access], before: Uses) -> Uses:
     return uses
 
 
-def columns(rows: Sequence[Access]) -> list[list[Any]]:
-    """The rows turned round, without the tenant: the walls name it."""
-    return [list(column) for column in zip(*(astuple(row)[1:] for row in rows), strict=True)]
+def logged(row: Access) -> list[Any]:
+    """The row without the tenant, which the walls name."""
+    entry_id = None if row.entry_id is None else str(row.entry_id)
+    about = [row.latency_ms, row.hit_cache, row.operation, row.actor, row.user_id]
+    return [entry_id, row.key, row.at, *about]
 
 
 def note(entries: Sequence[Entry], *, principal: Principal, operation: str, started: float) -> None:
@@ -188,7 +184,7 @@ def note(entries: Sequence[Entry], *, principal: Principal, operation: str, star
     well, before the caller gets it.
     """
     latency = round((perf_counter() - started) * 1000, 3)
-    now = datetime.now(UTC)
+    now = time()
     log.add(
         [
             Access(

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from memoryhub.access.exceptions import HubError, NotFound
 from memoryhub.access.principals import Principal
-from memoryhub.access.trips import one_trip
+from memoryhub.access.trips import one_call
 from memoryhub.access.walls import behind_walls
 from memoryhub.registry import hooks
 from memoryhub.registry.models import ContextEntry, EphemeralEntry
@@ -28,11 +28,13 @@ from memoryhub.registry.services.entries import (
     store_with_hooks,
     write_many,
 )
-from memoryhub.registry.services.records import COLUMNS, Entry, rows_of
+from memoryhub.registry.services.records import Entry, rows_of
 
-FIRST_OF_EACH = (
-    f"SELECT wanted.n, {COLUMNS} FROM unnest(%s::text[]) WITH ORDINALITY AS wanted(k, n), "
-    "LATERAL registry_first(wanted.k, %s::jsonb, %s) ORDER BY wanted.n"
+FIND_EACH = (
+    "WITH asked AS (SELECT %s::text[] AS walls, %s::text[] AS keys, %s::jsonb AS places, %s::boolean AS archived) "
+    "SELECT wanted.n, found.* FROM asked, unnest(asked.keys) WITH ORDINALITY AS wanted(k, n), "
+    "LATERAL registry_find(asked.walls, wanted.k, asked.places, asked.archived) AS found "
+    "WHERE found.id IS NOT NULL ORDER BY wanted.n"
 )
 Outcome = Stored | HubError
 Job = tuple[int, dict[str, Any], dict[str, Any]]
@@ -119,7 +121,7 @@ def retrieve_many(
     """For each key what ``retrieve`` finds, in one round trip; NotFound in the place of what is not there."""
     started = perf_counter()
     places = encoded(reading_addresses(principal, scope, agent_id=agent_id))
-    rows = one_trip(FIRST_OF_EACH, [list(keys), places, include_archived], principal=principal)
+    rows = one_call(FIND_EACH, [list(keys), places, include_archived], principal=principal)
     found = {number: Entry(*columns) for number, *columns in rows}
     access_log.note(list(found.values()), principal=principal, operation="batch", started=started)
     return [found.get(number) or NotFound() for number in range(1, len(keys) + 1)]

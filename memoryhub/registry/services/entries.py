@@ -11,7 +11,7 @@ from uuid import UUID
 
 from memoryhub.access.exceptions import HubError, Invalid, NotFound
 from memoryhub.access.principals import Principal
-from memoryhub.access.trips import one_trip
+from memoryhub.access.trips import one_call
 from memoryhub.access.walls import behind_walls
 from memoryhub.registry import hooks
 from memoryhub.registry.exceptions import (
@@ -27,14 +27,15 @@ from memoryhub.registry.models import ContextEntry, EphemeralEntry
 from memoryhub.registry.services import access_log, acts
 from memoryhub.registry.services.addresses import default_scope, reading_addresses, writing_address
 from memoryhub.registry.services.drafts import Change, Draft, Unset, changing_order, storing_order
-from memoryhub.registry.services.records import COLUMNS, Entry, rows_of
+from memoryhub.registry.services.records import Entry, rows_of
 
-WRITE = "SELECT * FROM registry_write(%s::jsonb, %s::jsonb)"
+WRITE = "SELECT * FROM registry_write(%s::text[], %s::jsonb, %s::jsonb)"
 WRITE_MANY = (
-    "SELECT w.* FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS job(pair, n), "
-    "LATERAL registry_write(pair->'order', pair->'act') AS w ORDER BY n"
+    "WITH walls AS (SELECT %s::text[] AS walls) "
+    "SELECT w.* FROM walls, jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS job(pair, n), "
+    "LATERAL registry_write(walls.walls, pair->'order', pair->'act') AS w ORDER BY n"
 )
-FIRST = f"SELECT {COLUMNS} FROM registry_first(%s, %s::jsonb, %s)"
+FIND = "SELECT * FROM registry_find(%s::text[], %s, %s::jsonb, %s) WHERE id IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +108,14 @@ def check_parent(parent_id: UUID | Unset | None, principal: Principal) -> None:
 
 def write(order: dict[str, Any], act: dict[str, Any], principal: Principal) -> Stored:
     """Runs one order in the database; its refusals become errors."""
-    [row] = one_trip(WRITE, [encoded(order), encoded(act)], principal=principal)
+    [row] = one_call(WRITE, [encoded(order), encoded(act)], principal=principal)
     return answered(row)
 
 
 def write_many(pairs: list[tuple[dict[str, Any], dict[str, Any]]], principal: Principal) -> list[Stored | HubError]:
     """Runs orders in one round trip and transaction: a result or refusal for each, in their order."""
     jobs = [{"order": order, "act": act} for order, act in pairs]
-    rows = one_trip(WRITE_MANY, [encoded(jobs)], principal=principal)
+    rows = one_call(WRITE_MANY, [encoded(jobs)], principal=principal)
     return [refusal(row) or done(row) for row in rows]
 
 
@@ -165,7 +166,7 @@ def retrieve(
     started = perf_counter()
     caller = principal.within(tenant_id).naming(user_id=user_id, session_id=session_id)
     places = reading_addresses(caller, scope, agent_id=agent_id)
-    rows = one_trip(FIRST, [key, encoded(places), include_archived], principal=caller)
+    rows = one_call(FIND, [key, encoded(places), include_archived], principal=caller)
     if not rows:
         raise NotFound()
     entry = Entry(*rows[0])

@@ -1,86 +1,76 @@
-"""An entry as it is read: plain data, whichever table it came from."""
+"""An entry as it is read: a document made by the database, whichever table it came from."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, TextField
+from django.db.models.expressions import RawSQL
 
 from memoryhub.access.principals import Principal
 from memoryhub.access.trips import one_trip
 from memoryhub.registry.models import ContextEntry
 
+MOMENTS = frozenset({"created_at", "updated_at", "expires_at", "archived_at"})
+
 
 @dataclass(slots=True)
 class Entry:
-    """One entry. ``value_json`` and ``metadata_json`` are JSON texts as the database holds them."""
+    """One entry. ``document`` is its JSON text, as the API answers it; all its members are attributes, too:
+    ``value``, ``metadata``, ``created_at`` (a datetime), ``parent_id`` (a UUID), ``tags``, ``author``, …
+    """
 
     entry_id: UUID
     key: str
     layer: str
     scope: str
-    priority: str
-    category: str
-    source: str
-    tenant_id: str | None
-    user_id: str | None
-    session_id: str | None
     agent_id: str | None
-    value_json: str
-    metadata_json: str
-    memory_type: str
-    importance: float
-    tags: list[str]
-    origin_session: str | None
-    encrypted: bool
-    author: str
-    owner: str
-    created_at: datetime
-    updated_at: datetime
-    expires_at: datetime | None
-    access_count: int
     sync_version: int
-    parent_id: UUID | None = None
-    archived_at: datetime | None = None
-    legal_hold: bool = False
+    document: str
+    _members: dict[str, Any] | None = field(default=None, repr=False, compare=False)
 
     @property
-    def value(self) -> Any:
-        return json.loads(self.value_json)
+    def members(self) -> dict[str, Any]:
+        """The parsed document."""
+        if self._members is None:
+            self._members = json.loads(self.document)
+        return self._members
 
-    @property
-    def metadata(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.metadata_json)
-        return found
-
-
-def from_model(row: ContextEntry) -> Entry:
-    """The entry of a loaded row."""
-    columns: dict[str, Any] = {name: getattr(row, name, None) for name in Entry.__slots__}
-    columns |= {"value_json": dumped(row.value), "metadata_json": dumped(row.metadata), "entry_id": row.pk}
-    return Entry(**columns)
-
-
-def dumped(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    def __getattr__(self, name: str) -> Any:
+        try:
+            found = self.members[name]
+        except KeyError:
+            raise AttributeError(name) from None
+        if found is not None and name in MOMENTS:
+            return datetime.fromisoformat(found)
+        return UUID(found) if found is not None and name == "parent_id" else found
 
 
-SHARED = (
-    "id", "key", "layer", "scope", "priority", "category", "source", "tenant_id", "user_id", "session_id", "agent_id",
-    "value", "metadata", "memory_type", "importance", "tags", "origin_session", "encrypted", "author", "owner",
-    "created_at", "updated_at", "expires_at", "access_count", "sync_version",
-)  # fmt: skip
-DURABLE = ("parent_id", "archived_at", "legal_hold")
-COLUMNS = ", ".join(SHARED + DURABLE)
+COLUMNS = ("id", "key", "layer", "scope", "agent_id", "sync_version")
+DURABLE = "registry_document(memory_context_registry)"
+EPHEMERAL = "registry_document(registry_ephemeral_as_entry(memory_context_ephemeral))"
+
+
+def documents_of(found: QuerySet[Any]) -> QuerySet[Any]:
+    """Rows of a queryset over either table as what ``Entry`` takes."""
+    made = DURABLE if found.model is ContextEntry else EPHEMERAL
+    document = RawSQL(made, [], output_field=TextField())  # noqa: S611 - a constant
+    rows: QuerySet[Any] = found.annotate(document=document).values_list(*COLUMNS, "document")
+    return rows
 
 
 def rows_of(found: QuerySet[Any], *, principal: Principal) -> list[Entry]:
     """The entries of a queryset over either table, in one round trip."""
-    durable = found.model is ContextEntry
-    statement, params = found.values_list(*(SHARED + DURABLE if durable else SHARED)).query.sql_with_params()
-    rows = one_trip(statement, params, principal=principal)
-    return [Entry(*row) for row in rows]
+    statement, params = documents_of(found).query.sql_with_params()
+    return [Entry(*row) for row in one_trip(statement, params, principal=principal)]
+
+
+def of_rows(rows: list[Any]) -> list[Entry]:
+    """The entries of loaded rows of the registry. Call it behind the walls that the rows were loaded in."""
+    found = documents_of(ContextEntry.objects.filter(pk__in=[row.pk for row in rows]))
+    by_id = {columns[0]: Entry(*columns) for columns in found}
+    return [by_id[row.pk] for row in rows]

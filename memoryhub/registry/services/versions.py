@@ -17,7 +17,7 @@ from memoryhub.registry.services import access_log, acts, entries
 from memoryhub.registry.services.amendments import amendable
 from memoryhub.registry.services.drafts import Change, changing_order
 from memoryhub.registry.services.entries import Stored
-from memoryhub.registry.services.records import from_model
+from memoryhub.registry.services.records import of_rows
 
 #: What a version brings back beside value and metadata. The layer stays: it says how long, not what.
 RESTORED = ("priority", "category", "source", "memory_type", "importance", "tags", "encrypted")
@@ -28,7 +28,7 @@ def of_entry(entry_id: UUID, *, principal: Principal) -> QuerySet[EntryVersion]:
     """All versions, newest first; evaluate behind the principal's walls. Those of a tombstone are for its writers."""
     started = perf_counter()
     entry = readable(entry_id, principal)
-    access_log.note([from_model(entry)], principal=principal, operation="versions", started=started)
+    access_log.note(of_rows([entry]), principal=principal, operation="versions", started=started)
     found: QuerySet[EntryVersion] = EntryVersion.objects.filter(entry_id=entry_id)
     return found.order_by("-version")
 

@@ -23,8 +23,10 @@ def main() -> None:
     with running_hub(MEMORYHUB_RATES__PER_KEY_PER_MINUTE="0") as hub:
         key = hub.key()
         http_rows.fill(hub, key)
+        http_rows.wait_for_relay(hub)
         rows = [http_rows.retrieve_row(hub, key, floor), http_rows.store_row(hub, key)]
         rows += http_rows.message_rows(hub, key, floor)
+        http_rows.wait_for_relay(hub, 900)
         rows += search.rows(hub)
     print(markdown(rows))
 

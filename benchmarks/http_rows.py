@@ -50,6 +50,18 @@ def fill(hub: Hub, key: str, count: int = ENTRIES) -> None:
         hub.call(key, "POST", "/memory/context/batch", {"entries": entries})
 
 
+def wait_for_relay(hub: Hub, seconds: float = 300) -> None:
+    """Until the relay has caught up, so that each row is measured with its own work in the background only."""
+    deadline = time.monotonic() + seconds
+    with psycopg.connect(hub.database_url("owner"), autocommit=True) as connection:
+        while time.monotonic() < deadline:
+            row = connection.execute("SELECT count(*) FROM memory_sync_deliveries WHERE status = 'pending'").fetchone()
+            if row == (0,):
+                return
+            time.sleep(0.5)
+    raise RuntimeError(f"the relay did not catch up within {seconds:.0f} s")
+
+
 def retrieve_row(hub: Hub, key: str, floor: load.Result) -> Row:
     def make(client: int, n: int) -> bytes:
         body = {"key": f"pref-{(client * 1237 + n * 31) % ENTRIES}", "scope": "tenant"}

@@ -74,7 +74,7 @@ class Delivery(models.Model):
         SUPERSEDED = "superseded", "Superseded by a newer version"
 
     id = models.BigAutoField(primary_key=True)
-    event = models.ForeignKey(SyncEvent, on_delete=models.CASCADE, related_name="deliveries")
+    event = models.ForeignKey(SyncEvent, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
     tenant_id = models.TextField(null=True)
     store = models.TextField()
     object_id = models.UUIDField()

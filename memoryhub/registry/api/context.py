@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from memoryhub.access.api.schema import example, problem_responses
 from memoryhub.access.api.views import HubView
 from memoryhub.access.principals import Principal
-from memoryhub.registry.api.documents import entry_response, moment, stored_document
+from memoryhub.registry.api.documents import Answer, entry_response, moment, stored_document
 from memoryhub.registry.api.preconditions import conditions, if_version, required
 from memoryhub.registry.api.serializers import (
     ChangeInput,
@@ -75,18 +75,20 @@ class StoreView(HubView):
     @extend_schema(
         operation_id="context_store",
         summary="Store an entry",
-        description="Creates the entry with this key and scope, or makes a new version of it. Needs `write`.",
+        description="Creates the entry with this key and scope, or makes a new version of it. Values come back as the "
+        "same JSON: numbers keep their value and not their spelling (1e2 comes back as 100), members of an object may "
+        "change their order. Needs `write`.",
         request=StoreInput,
         responses={200: StoredOutput, **problem_responses(404, 409, 412, 422)},
         parameters=[IF_MATCH, IF_NONE_MATCH],
         examples=[STORE_EXAMPLE],
         tags=["context"],
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> Answer:
         data = self.read(StoreInput, request)
         self.keeps_answer = not data.get("encrypted", False)
         stored = entries.store(Draft(**data, **conditions(request)), principal=self.principal(request, data))
-        return Response(stored_document(stored), headers={"ETag": f'"{stored.sync_version}"'})
+        return Answer(stored_document(stored), headers={"ETag": f'"{stored.sync_version}"'})
 
 
 class RetrieveView(HubView):
@@ -131,11 +133,11 @@ class OneEntryView(EntryView):
         examples=[example("A new value", {"value": {"theme": "light"}}, request=True)],
         tags=["context"],
     )
-    def patch(self, request: Request, entry_id: UUID) -> Response:
+    def patch(self, request: Request, entry_id: UUID) -> Answer:
         seen = required(request)
         change = Change(**self.read(ChangeInput, request), **seen)
         stored = entries.change(entry_id, change, principal=self.caller(request))
-        return Response(stored_document(stored), headers={"ETag": f'"{stored.sync_version}"'})
+        return Answer(stored_document(stored), headers={"ETag": f'"{stored.sync_version}"'})
 
     @extend_schema(
         operation_id="context_delete",

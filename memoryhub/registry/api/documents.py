@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +29,15 @@ def entry_response(entry: Entry) -> HttpResponse:
     response = HttpResponse(entry_json(entry), content_type="application/json")
     response["ETag"] = f'"{entry.sync_version}"'
     return response
+
+
+class Answer(HttpResponse):
+    """A small JSON answer, written directly; ``data`` is what repetitions of the request are answered with."""
+
+    def __init__(self, data: dict[str, Any], headers: dict[str, str] | None = None) -> None:
+        self.data = data
+        body = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+        super().__init__(body, content_type="application/json", headers=headers)
 
 
 def stored_document(stored: Stored) -> dict[str, Any]:

@@ -129,7 +129,9 @@ class ContextEntry(EntryFields):
     """One memory. Deleting leaves a tombstone (``deleted_at``); storing its key again revives it."""
 
     content = models.TextField(default="", db_default="", help_text="The searchable text of the value.")
-    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children")
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children", db_index=False
+    )
     stability = models.FloatField(default=1.0, db_default=1.0, help_text="Multiplies the half-life of the strength.")
     reinforcements = models.IntegerField(default=0, db_default=0)
     archived_at = models.DateTimeField(null=True, blank=True)
@@ -154,9 +156,16 @@ class ContextEntry(EntryFields):
         indexes = [
             models.Index(fields=["tenant_id", "user_id", "key"], name="idx_context_tenant_user"),
             models.Index(fields=["tenant_id", "-updated_at"], name="entries_newest"),
-            models.Index(fields=["tenant_id", "session_id"], name="entries_of_session"),
-            models.Index(fields=["tenant_id", "agent_id"], name="entries_of_agent"),
-            models.Index(fields=["parent"], name="entries_of_parent"),
+            # Partial: most entries have no session, agent or parent, and every index is paid at every store.
+            models.Index(
+                fields=["tenant_id", "session_id"],
+                condition=models.Q(session_id__isnull=False),
+                name="entries_of_session",
+            ),
+            models.Index(
+                fields=["tenant_id", "agent_id"], condition=models.Q(agent_id__isnull=False), name="entries_of_agent"
+            ),
+            models.Index(fields=["parent"], condition=models.Q(parent__isnull=False), name="entries_of_parent"),
             models.Index(
                 fields=["tenant_id", "origin_session"], condition=models.Q(layer="session"), name="entries_in_session"
             ),
@@ -197,7 +206,8 @@ class EntryVersion(models.Model):
     """One version of an entry, as it was; written in the transaction of the change."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    entry = models.ForeignKey(ContextEntry, on_delete=models.CASCADE, related_name="versions")
+    # its unique constraint serves as index
+    entry = models.ForeignKey(ContextEntry, on_delete=models.CASCADE, related_name="versions", db_index=False)
     tenant_id = models.TextField(null=True)
     version = models.IntegerField()
     action = models.TextField(default="stored", help_text="stored, changed, restored, deleted, archived, …")

@@ -42,6 +42,12 @@ class World:
         other.marker, other.ids = self.marker, self.ids
         return other
 
+    def another_agent(self) -> str:
+        """The name of an agent of the tenant that nobody else is."""
+        name = f"agent-{next(self._numbers)}"
+        self._api(tenant=self.tenant, agent=name)
+        return name
+
     def text(self, about: str = "note") -> str:
         return f"{about} {self.marker}"
 

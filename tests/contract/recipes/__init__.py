@@ -16,6 +16,7 @@ from tests.contract.calls import Call
 from tests.contract.world import World
 
 Build = Callable[[World], Call]
+Grow = Callable[[World, Call], Call | None]
 
 
 class Foreign(Enum):
@@ -33,7 +34,7 @@ class Recipe:
     build: Build
     foreign: Foreign
     shows: bool
-    grows: Callable[[World], object] | None
+    grows: Grow | None
 
     def __str__(self) -> str:
         return f"{self.route} [{self.build.__name__}]"
@@ -47,11 +48,12 @@ def recipe(
     *,
     foreign: Foreign = Foreign.REFUSED,
     shows: bool = False,
-    grows: Callable[[World], object] | None = None,
+    grows: Grow | None = None,
 ) -> Callable[[Build], Build]:
     """``@recipe("GET context/{entry_id}", shows=True)``.
 
-    ``shows``: the owner's answer holds the marker. ``grows``: the answer is a list, and this adds a row to it.
+    ``shows``: the owner's answer holds the marker. ``grows``: the answer is a list, and this adds a row
+    to it; where the request names its rows, it gives the longer request.
     """
 
     def keep(build: Build) -> Build:

@@ -100,7 +100,11 @@ def batch_below_a_parent(world: World) -> Call:
     return Call(body={"entries": [{"key": "child", "value": world.text(), "parent_id": parent}]})
 
 
-@recipe("POST context/batch-get", foreign=Foreign.PER_ITEM, shows=True)
+def one_more_id(world: World, call: Call) -> Call:
+    return Call(body={"ids": [*call.body["ids"], new_entry_id(world)]})
+
+
+@recipe("POST context/batch-get", foreign=Foreign.PER_ITEM, shows=True, grows=one_more_id)
 def batch_get_by_ids(world: World) -> Call:
     return Call(body={"ids": [new_entry_id(world), new_entry_id(world)]})
 
@@ -117,7 +121,11 @@ def changed_entry(world: World) -> Id:
     return entry_id
 
 
-@recipe("GET context/{entry_id}/versions", shows=True)
+def one_more_version(world: World, call: Call) -> None:
+    world.made("PATCH", "context/{entry_id}", Call(path=call.path, body={"value": 1}, headers={"If-Match": "*"}))
+
+
+@recipe("GET context/{entry_id}/versions", shows=True, grows=one_more_version)
 def versions(world: World) -> Call:
     return Call(path={"entry_id": changed_entry(world)}, query={"limit": 1})
 
@@ -165,7 +173,11 @@ def reinforce(world: World) -> Call:
     return reasoned(world, reinforcement_factor=1.5)
 
 
-@recipe("GET context/{entry_id}/children", shows=True)
+def one_more_child(world: World, call: Call) -> None:
+    new_entry(world, parent_id=call.path["entry_id"])
+
+
+@recipe("GET context/{entry_id}/children", shows=True, grows=one_more_child)
 def children(world: World) -> Call:
     parent = new_entry_id(world)
     for _ in range(2):
@@ -180,7 +192,12 @@ def shared_entry(world: World) -> Id:
     return entry_id
 
 
-@recipe("GET context/{entry_id}/grants", shows=True)
+def one_more_grant(world: World, call: Call) -> None:
+    share = {"agents": [world.another_agent()], "note": world.text()}
+    world.made("POST", "context/{entry_id}/grants", Call(path=call.path, body=share))
+
+
+@recipe("GET context/{entry_id}/grants", shows=True, grows=one_more_grant)
 def grants(world: World) -> Call:
     return Call(path={"entry_id": shared_entry(world)})
 

@@ -8,10 +8,14 @@ from tests.contract.recipes.context import new_entry, new_entry_id
 from tests.contract.world import World
 
 
-@recipe("POST context/search", shows=True, foreign=Foreign.EMPTY)
+def one_more_entry(world: World, call: Call) -> None:
+    new_entry(world)
+
+
+@recipe("POST context/search", shows=True, foreign=Foreign.EMPTY, grows=one_more_entry)
 def search(world: World) -> Call:
     new_entry(world)
-    return Call(body={"query": world.text(), "explain": True})
+    return Call(body={"query": world.text(), "explain": True, "limit": 50})
 
 
 @recipe("POST context/search", shows=True, foreign=Foreign.EMPTY)

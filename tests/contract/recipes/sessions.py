@@ -32,7 +32,11 @@ def about(world: World, **fields: Any) -> Call:
     return Call(body={"session_id": talked(world)} | fields)
 
 
-@recipe("GET sessions", foreign=Foreign.EMPTY, grows=new_session)
+def one_more_session(world: World, call: Call) -> None:
+    new_session(world)
+
+
+@recipe("GET sessions", foreign=Foreign.EMPTY, grows=one_more_session)
 def sessions(world: World) -> Call:
     new_session(world)
     talked(world)
@@ -96,7 +100,11 @@ def messages(world: World) -> Call:
     return about(world, messages=said)
 
 
-@recipe("GET session/{session_id}/messages", shows=True)
+def one_more_message(world: World, call: Call) -> None:
+    say(world, Id(call.path["session_id"]))
+
+
+@recipe("GET session/{session_id}/messages", shows=True, grows=one_more_message)
 def message_list(world: World) -> Call:
     return Call(path={"session_id": talked(world)}, query={"limit": 2})
 
@@ -151,7 +159,14 @@ def latest_handoff(world: World) -> Call:
     return Call(path={"session_id": handed_over(world)["session_id"]})
 
 
-@recipe("GET session/{session_id}/handoffs", shows=True)
+def back_and_forth(world: World, call: Call) -> None:
+    session_id = call.path["session_id"]
+    now = world.get(f"session/context/{session_id}")["context"]["agents"]["current"]
+    giver, receiver = (world, world.peer) if now == world.agent else (world.peer, world)
+    giver.post("session/handoff", session_id=session_id, to_agent=receiver.agent, handoff_reason=world.text())
+
+
+@recipe("GET session/{session_id}/handoffs", shows=True, grows=back_and_forth)
 def handoffs(world: World) -> Call:
     return Call(path={"session_id": handed_over(world)["session_id"]}, query={"limit": 1})
 
@@ -173,7 +188,11 @@ def snapshot_get(world: World) -> Call:
     return Call(path={"snapshot_id": new_snapshot(world)["snapshot_id"]})
 
 
-@recipe("GET session/snapshots", foreign=Foreign.EMPTY, shows=True, grows=new_snapshot)
+def one_more_snapshot(world: World, call: Call) -> None:
+    new_snapshot(world)
+
+
+@recipe("GET session/snapshots", foreign=Foreign.EMPTY, shows=True, grows=one_more_snapshot)
 def snapshots(world: World) -> Call:
     new_snapshot(world)
     new_snapshot(world)
@@ -196,7 +215,11 @@ def decision(world: World) -> Call:
     return about(world, title=world.text(), decision=world.text(), alternatives=["wait"])
 
 
-@recipe("GET session/decisions", foreign=Foreign.EMPTY, shows=True, grows=decide)
+def one_more_decision(world: World, call: Call) -> None:
+    decide(world)
+
+
+@recipe("GET session/decisions", foreign=Foreign.EMPTY, shows=True, grows=one_more_decision)
 def decisions(world: World) -> Call:
     decide(world)
     decide(world)

@@ -73,6 +73,16 @@ def get_of_a_session(world: World) -> Call:
     return Call(path={"entry_id": entry}, query={"session_id": "talk"})
 
 
+@recipe("POST context/retrieve", shows=True)
+def retrieve_an_ephemeral_one(world: World) -> Call:
+    return Call(body={"key": new_entry(world, layer="ephemeral")["key"]})
+
+
+@recipe("GET context/{entry_id}", shows=True)
+def get_an_ephemeral_one(world: World) -> Call:
+    return Call(path={"entry_id": new_entry_id(world, layer="ephemeral")})
+
+
 @recipe("PATCH context/{entry_id}")
 def change(world: World) -> Call:
     return Call(path={"entry_id": new_entry_id(world)}, body={"value": {"now": world.text()}}, headers=CURRENT)
@@ -86,6 +96,17 @@ def change_parent(world: World) -> Call:
 @recipe("DELETE context/{entry_id}")
 def delete(world: World) -> Call:
     return Call(path={"entry_id": new_entry_id(world)}, query={"reason": world.text()}, headers=CURRENT)
+
+
+@recipe("PATCH context/{entry_id}")
+def change_an_ephemeral_one(world: World) -> Call:
+    entry_id = new_entry_id(world, layer="ephemeral")
+    return Call(path={"entry_id": entry_id}, body={"value": {"now": world.text()}}, headers=CURRENT)
+
+
+@recipe("DELETE context/{entry_id}")
+def delete_an_ephemeral_one(world: World) -> Call:
+    return Call(path={"entry_id": new_entry_id(world, layer="ephemeral")})
 
 
 @recipe("POST context/batch", foreign=Foreign.OWN)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
@@ -90,6 +92,12 @@ def test_processes_that_never_lived_degrade_it(client):
 
 
 @pytest.mark.usefixtures("mirror")
+def test_a_hub_that_has_just_started_is_not_called_degraded(client):
+    heartbeats.beat(heartbeats.RELAY)
+    call_command("declare_jobs", stdout=StringIO())
+    assert client.get(URL).json()["status"] == "ok"
+
+
 def test_an_old_backlog_degrades_it_and_a_young_one_does_not(client, alive, key, as_role):
     announce_many(2)
     assert get(client, key).json()["status"] == "ok"

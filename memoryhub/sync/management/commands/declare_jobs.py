@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from memoryhub.sync import jobs
-from memoryhub.sync.services import schedules
+from memoryhub.sync.services import heartbeats, schedules
 
 
 class Command(BaseCommand):
@@ -15,5 +15,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         changed = schedules.declare()
+        # the first job runs half a minute after the start; until then nobody is to be alarmed
+        heartbeats.beat(heartbeats.JOBS, {"starting": True})
         what = f"changed: {', '.join(sorted(changed))}" if changed else "nothing to change"
         self.stdout.write(f"{len(jobs.every())} jobs declared, {what}.")

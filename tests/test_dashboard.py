@@ -185,7 +185,7 @@ def test_since_you_left_begins_where_the_last_visit_ended(healthy: None, sign_in
     store()
     context = browser.get("/admin/").context
     assert context["since"] == left
-    assert {row["title"]: row["count"] for row in context["happened"]}["memory versions written"] == 1
+    assert {row["title"]: row["count"] for row in context["happened"]}["memories written"] == 1
 
 
 def test_the_page_asks_a_bounded_number_of_queries(

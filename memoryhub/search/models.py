@@ -65,6 +65,7 @@ class IndexRow(models.Model):
 
     class Meta:
         db_table = "memory_search_index"
+        verbose_name_plural = "search index"
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(scope="global", tenant_id=None)

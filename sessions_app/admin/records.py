@@ -14,7 +14,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RadioFilter, Ran
 from unfold.decorators import display
 
 from memoryhub.access.admin.base import BigTable, ListedColumns, ReadOnlyAdmin, VisibleRows
-from memoryhub.access.admin.cells import json_cell, moment_cell, subtle, text_cell
+from memoryhub.access.admin.cells import json_cell, moment_cell, prose_cell, text_cell
 from memoryhub.access.admin.filters import TenantFilter, exactly
 from memoryhub.access.admin.verbs import VerbsMixin
 from sessions_app.admin.session_verbs import HANDOFF_VERBS
@@ -84,7 +84,7 @@ class MessageAdmin(OfSessionAdmin):
 
     @display(description="Text")
     def shown_content(self, message: Message) -> SafeString:
-        return format_html('<div class="hub-prose" dir="auto" x-ignore>{}</div>', text_cell(message.content, 300_000))
+        return prose_cell(message.content)
 
 
 @admin.register(Task)
@@ -248,7 +248,7 @@ class HandoffAdmin(VerbsMixin, OfSessionAdmin):
 
     @display(description="Answer")
     def shown_answer(self, handoff: Handoff) -> SafeString:
-        return text_cell(handoff.answer_reason, 400) if handoff.answer_reason else subtle("—")
+        return prose_cell(handoff.answer_reason)
 
     @display(description="Times out")
     def times_out(self, handoff: Handoff) -> SafeString:
@@ -256,7 +256,7 @@ class HandoffAdmin(VerbsMixin, OfSessionAdmin):
 
     @display(description="Instructions")
     def shown_instructions(self, handoff: Handoff) -> SafeString:
-        return text_cell(handoff.continuation_instructions or "—", 20_000)
+        return prose_cell(handoff.continuation_instructions)
 
     @display(description="Package")
     def shown_package(self, handoff: Handoff) -> SafeString:
@@ -371,15 +371,15 @@ class DecisionAdmin(RecordAdmin):
 
     @display(description="Title")
     def full_title(self, decision: Decision) -> SafeString:
-        return text_cell(decision.title, 2000)
+        return prose_cell(decision.title)
 
     @display(description="What was decided")
     def full_decision(self, decision: Decision) -> SafeString:
-        return text_cell(decision.decision, 50_000)
+        return prose_cell(decision.decision)
 
     @display(description="Why")
     def shown_rationale(self, decision: Decision) -> SafeString:
-        return text_cell(decision.rationale or "—", 50_000)
+        return prose_cell(decision.rationale)
 
     @display(description="Alternatives")
     def shown_alternatives(self, decision: Decision) -> SafeString:

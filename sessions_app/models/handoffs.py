@@ -44,6 +44,7 @@ class Handoff(models.Model):
 
     class Meta:
         db_table = "memory_session_handoffs"
+        verbose_name = "hand-off"
         ordering = ["-created_at"]
         constraints = [
             models.UniqueConstraint(

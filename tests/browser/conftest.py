@@ -49,10 +49,13 @@ class Watched:
     hub: Hub
     complaints: list[str] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)
+    scheme: str = "light"
 
-    def open(self, path: str = "") -> Page:
+    def open(self, path: str = "", *, idle: bool = True) -> Page:
+        """Goes there; ``idle`` waits until nothing has been asked of the server for half a second."""
         self.page.goto(self.hub.page(path))
-        self.page.wait_for_load_state("networkidle")
+        if idle:
+            self.page.wait_for_load_state("networkidle")
         return self.page
 
     def expect_refusal(self, status: int) -> None:

@@ -9,14 +9,16 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.utils import timezone
 
+from memoryhub.access.ids import new_id
 from memoryhub.access.principals import Principal, system_principal
 from memoryhub.access.services import agents, grants, keys, tenants
-from memoryhub.registry.models import ContextEntry, EntryVersion
-from memoryhub.registry.services import access_log, entries
+from memoryhub.registry.models import ContextEntry, EntryVersion, Relationship
+from memoryhub.registry.services import access_log, entries, lifecycle
 from memoryhub.registry.services.drafts import Change, Draft
+from memoryhub.sync import jobs
 from memoryhub.sync.models import Delivery, JobRun
-from memoryhub.sync.services import deliveries, heartbeats
-from sessions_app.services import facts, handoffs, messages, records, sessions, tasks
+from memoryhub.sync.services import deliveries, heartbeats, schedules
+from sessions_app.services import endings, facts, handoffs, messages, records, sessions, tasks
 from tests.browser.seed import HOSTILE, LOGIN, PASSWORD, ids
 
 SYSTEM = system_principal("demo")
@@ -42,6 +44,7 @@ def play() -> dict[str, str]:
     session = launch_session()
     quiet_sessions()
     machinery()
+    people_at_work(made)
     key = keys.create(
         principal=SYSTEM,
         tenant_id="acme",
@@ -293,12 +296,47 @@ def quiet_sessions() -> None:
     say("night-shift", who, [("system", "pager", "Disk at 91 % on node 4."), ("assistant", "ops-bot", HOSTILE)])
 
 
+def people_at_work(entry: Any) -> None:
+    """What staff did in the admin, with reasons."""
+
+    def ada(tenant: str | None = "acme") -> Principal:
+        everything = frozenset({"read", "write", "admin"})
+        return Principal(kind="staff", name="ada", permissions=everything, request_id=str(new_id())).within(tenant)
+
+    found = {row.key: row.pk for row in ContextEntry.objects.filter(tenant_id="acme")}
+    lifecycle.archive(found["tickets/open-count"], principal=ada(), reason="counted by the desk itself now")
+    lifecycle.hold(found["policy/refunds"], on=True, principal=ada(), reason="case 2026-117")
+    spare = keys.create(
+        principal=ada(None), tenant_id="acme", agent_id="researcher", scopes=["read"], name="old notebook"
+    )[0]
+    keys.revoke(principal=ada(None), key_id=spare.pk, reason="laptop lost")
+    endings.archive(session_id="weekly-planning", principal=ada())
+    for target, kind, strength in (("policy/refunds", "governed_by", 0.9), ("roadmap/q1", "mentioned_in", 0.4)):
+        Relationship.objects.create(
+            tenant_id="acme",
+            source_id=entry,
+            target_id=found[target],
+            relationship_type=kind,
+            strength=strength,
+            author="planner",
+        )
+
+
 def machinery() -> None:
     waiting = list(Delivery.objects.order_by("pk").values_list("pk", flat=True)[:3])
     deliveries.park(waiting, principal=SYSTEM, reason="the search store answered 503 eight times")
-    for name in ("heartbeat", "expire_entries", "sync_sweep"):
-        JobRun.objects.create(job=name, outcome="done", finished_at=timezone.now(), did={"handled": 12})
-    JobRun.objects.create(job="decay", outcome="failed", finished_at=timezone.now(), error="OperationalError: deadlock")
+    for number, job in enumerate(jobs.every()):
+        began = timezone.now() - timedelta(minutes=number + 1)
+        failed = job.name == "session_expiry"
+        JobRun.objects.create(
+            job=job.name,
+            outcome="failed" if failed else "done",
+            started_at=began,
+            finished_at=began + timedelta(milliseconds=40 + 31 * number),
+            did={"handled": (number * 7) % 12},
+            error="OperationalError: deadlock detected" if failed else "",
+        )
+    schedules.declare()
     heartbeats.beat(heartbeats.RELAY)
     heartbeats.beat(heartbeats.JOBS)
 
@@ -317,6 +355,7 @@ UPDATE memory_session_messages m SET created_at = m.created_at - minutes * inter
 FROM (SELECT m.id, (s.message_count - m.sequence + 2) * 4 AS minutes
       FROM memory_session_messages m JOIN memory_session_context s ON s.id = m.session_id) AS back
 WHERE back.id = m.id;
+UPDATE memory_session_context SET start_time = start_time - (message_count + 2) * interval '4 minutes';
 """
 BETWEEN = """
 WITH spot AS (SELECT session_id, sequence, created_at FROM memory_session_messages)

@@ -17,9 +17,16 @@ def moment_cell(at: datetime | None, empty: str = texts.NOTHING) -> SafeString:
 
 def text_cell(text: object, limit: int = 80) -> SafeString:
     """One line of agent-written text."""
-    line = " ".join(str(text or "").split(" "))
+    line = " ".join(str(text or "").split())
     cut = line[:limit] + ("…" if len(line) > limit else "")
     return format_html('<span class="hub-cell-text" dir="auto">{}</span>', texts.visible(cut))
+
+
+def prose_cell(text: object, empty: str = texts.NOTHING) -> SafeString:
+    """A whole text over several lines, on a detail page."""
+    if not text:
+        return subtle(empty)
+    return format_html('<div class="hub-prose" dir="auto" x-ignore>{}</div>', texts.visible(str(text)[: texts.LONGEST]))
 
 
 def code_cell(text: object) -> SafeString:

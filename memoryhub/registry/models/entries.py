@@ -222,6 +222,7 @@ class EntryVersion(models.Model):
 
     class Meta:
         db_table = "memory_context_versions"
+        verbose_name = "version"
         ordering = ["-version"]
         constraints = [models.UniqueConstraint(fields=["entry", "version"], name="version_once")]
 

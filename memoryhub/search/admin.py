@@ -1,0 +1,130 @@
+"""The search index in the admin: what is found by which words, and whether its vectors are there yet."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RadioFilter
+from unfold.decorators import display
+
+from memoryhub.access.admin.base import BigTable, ListedColumns, ReadOnlyAdmin, VisibleRows
+from memoryhub.access.admin.cells import code_cell, moment_cell, prose_cell, text_cell
+from memoryhub.access.admin.filters import TenantFilter, exactly
+from memoryhub.search.models import IndexRow, Vector
+
+PAGES = {
+    IndexRow.Kind.ENTRY: "admin:registry_contextentry_change",
+    IndexRow.Kind.MESSAGE: "admin:sessions_app_message_change",
+}
+
+
+class VectorFilter(RadioFilter):
+    title = "vector"
+    parameter_name = "vector"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("made", "Made"), ("missing", "Not yet made")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        wanted = {"made": Q(embedded=True), "missing": Q(embedded=False)}
+        return queryset.filter(wanted.get(self.value() or "", Q()))
+
+
+@admin.register(IndexRow)
+class IndexRowAdmin(ListedColumns, BigTable, VisibleRows, ReadOnlyAdmin):
+    list_display = ["begins", "shown_kind", "whose", "category", "words", "vector", "happened"]
+    list_filter = [
+        TenantFilter,
+        ("kind", ChoicesDropdownFilter),
+        VectorFilter,
+        exactly("category", "category"),
+        exactly("session_id", "session"),
+    ]
+    search_fields = ["content"]
+    search_help_text = "Part of the text, or a whole id"
+    listed = [
+        "kind",
+        "tenant_id",
+        "scope",
+        "user_id",
+        "session_id",
+        "agent_id",
+        "category",
+        "length",
+        "event_at",
+        "content",
+    ]
+    ordering = ["-pk"]
+    fields = [
+        ("shown_kind", "shown_source", "whose"),
+        ("category", "memory_type", "priority", "importance"),
+        ("layer", "version", "archived"),
+        ("happened", "ends", "words"),
+        "models",
+        "whole",
+    ]
+    readonly_fields = ["shown_kind", "shown_source", "whose", "happened", "ends", "words", "models", "whole"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[IndexRow]:
+        rows: QuerySet[IndexRow] = super().get_queryset(request)
+        return rows.annotate(embedded=Exists(Vector.objects.filter(row_id=OuterRef("pk"))))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        try:
+            return queryset.filter(pk=UUID(search_term.strip())), False
+        except ValueError:
+            found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, search_term)
+            return found
+
+    @display(description="Text")
+    def begins(self, row: IndexRow) -> SafeString:
+        return text_cell(row.content, 70)
+
+    @display(description="Kind", ordering="kind", label={"Entry": "primary", "Message": "info"})
+    def shown_kind(self, row: IndexRow) -> str:
+        return str(row.get_kind_display())
+
+    @display(description="Belongs to", ordering="scope")
+    def whose(self, row: IndexRow) -> SafeString:
+        who = row.agent_id or row.session_id or row.user_id or row.tenant_id or "everybody"
+        below = f"{row.scope} scope in {row.tenant_id or 'all tenants'}"
+        return format_html('{}<span class="hub-below">{}</span>', text_cell(who, 30), text_cell(below, 60))
+
+    @display(description="Words", ordering="length")
+    def words(self, row: IndexRow) -> str:
+        return f"{row.length:,}"
+
+    @display(description="Vector", label={"made": "success", "not yet": "warning"})
+    def vector(self, row: Any) -> str:
+        return "made" if row.embedded else "not yet"
+
+    @display(description="Said or changed", ordering="event_at")
+    def happened(self, row: IndexRow) -> SafeString:
+        return moment_cell(row.event_at)
+
+    @display(description="Ends")
+    def ends(self, row: IndexRow) -> SafeString:
+        return moment_cell(row.expires_at, "never")
+
+    @display(description="From")
+    def shown_source(self, row: IndexRow) -> SafeString:
+        address = reverse(PAGES[IndexRow.Kind(row.kind)], args=[row.pk])
+        return format_html('<a class="hub-link" href="{}">{}</a>', address, code_cell(row.pk))
+
+    @display(description="Vectors of")
+    def models(self, row: IndexRow) -> SafeString:
+        names = Vector.objects.filter(row_id=row.pk).values_list("model", flat=True)
+        return text_cell(", ".join(sorted(names)) or "none yet", 200)
+
+    @display(description="Text")
+    def whole(self, row: IndexRow) -> SafeString:
+        return prose_cell(row.content)

@@ -1,0 +1,95 @@
+"""Not collected by default: ``python -m tests.browser.screenshots`` runs it and looks at nothing, people do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, ViewportSize
+
+from memoryhub.config import ROOT
+from tests.browser.conftest import VIEWPORT, Watched, quick, watched
+from tests.browser.hub import Hub
+
+FOLDER = ROOT / "screenshots"
+PAGES = {
+    "dashboard": "",
+    "entries": "registry/contextentry/",
+    "entry": "registry/contextentry/{entry}/change/",
+    "entry-compared": "registry/contextentry/{entry}/change/?compare=1&with=3",
+    "entry-hostile": "registry/contextentry/{hostile}/change/",
+    "entry-edit": "registry/contextentry/{entry}/edit/",
+    "sessions": "sessions_app/session/",
+    "session": "sessions_app/session/{session}/change/",
+    "handoffs": "sessions_app/handoff/",
+    "search-index": "search/indexrow/",
+    "keys": "access/apikey/",
+    "audit": "access/auditevent/",
+    "outbox": "sync/delivery/",
+    "jobs": "sync/jobrun/overview/",
+}
+
+
+#: Pictures of the README, with the height of the window.
+README = {"dashboard": 768, "session": 1000, "entry-compared": 768}
+
+
+@pytest.fixture(params=["light", "dark"])
+def camera(request: pytest.FixtureRequest, browser: Browser, hub: Hub, signed_in: str) -> Iterator[Watched]:
+    scheme: Literal["light", "dark"] = request.param
+    context = quick(browser.new_context(storage_state=signed_in, viewport=VIEWPORT, color_scheme=scheme))
+    made = watched(context.new_page(), hub)
+    made.scheme = scheme
+    yield made
+    context.close()
+
+
+def take(page: Page, name: str, scheme: str) -> None:
+    FOLDER.mkdir(exist_ok=True)
+    page.screenshot(path=picture(f"{name}-{scheme}"))
+    page.screenshot(path=picture(f"{name}-{scheme}-full"), full_page=True)
+
+
+def picture(name: str) -> Path:
+    return FOLDER / f"{name}.png"
+
+
+def test_pictures_of_pages(camera: Watched) -> None:
+    for name, path in PAGES.items():
+        take(camera.open(path.format(**camera.hub.made)), name, camera.scheme)
+    assert camera.complaints == []
+
+
+def test_pictures_of_the_readme(browser: Browser, hub: Hub, signed_in: str) -> None:
+    context = quick(browser.new_context(storage_state=signed_in, color_scheme="light"))
+    visitor = watched(context.new_page(), hub)
+    for name, height in README.items():
+        visitor.page.set_viewport_size(ViewportSize(width=VIEWPORT["width"], height=height))
+        visitor.open(PAGES[name].format(**hub.made)).screenshot(path=picture(f"readme-{name}"))
+    context.close()
+
+
+def test_picture_of_a_dialog(camera: Watched) -> None:
+    page = camera.open(PAGES["entry"].format(**camera.hub.made))
+    page.get_by_role("button", name="Restore version 1").click()
+    take(page, "entry-restore", camera.scheme)
+
+
+def test_picture_of_a_new_key(camera: Watched) -> None:
+    page = camera.open("access/apikey/add/")
+    take(page, "key-form", camera.scheme)
+    page.get_by_label("Name").fill(f"reporting, {camera.scheme}")
+    page.get_by_label("Tenant").select_option("acme")
+    page.get_by_role("button", name="Make the key").click()
+    page.wait_for_selector("#new-key")
+    take(page, "key-created", camera.scheme)
+
+
+def test_picture_of_signing_in(browser: Browser, hub: Hub) -> None:
+    context = quick(browser.new_context(viewport=VIEWPORT))
+    page = context.new_page()
+    page.goto(hub.page("login/"))
+    take(page, "sign-in", "light")
+    context.close()

@@ -1,41 +1,40 @@
 from django.db import migrations
 
-# An address is a scope with its columns; outside of the scope they are NULL. Each case is spelled out because
-# IS NOT DISTINCT FROM cannot use the identity's index.
-COLUMNS = {
-    "global": (),
-    "tenant": ("tenant_id",),
-    "user": ("tenant_id", "user_id"),
-    "session": ("tenant_id", "session_id"),
-    "agent": ("tenant_id", "agent_id"),
-    "agent_user": ("tenant_id", "user_id", "agent_id"),
-}
-OWNERS = ("tenant_id", "user_id", "session_id", "agent_id")
-
-
-def address_case(table, case):
-    scope = case.partition("_")[0]
-    conditions = " AND ".join(
-        f"r.{name} = a->>'{name}'" if name in COLUMNS[case] else f"r.{name} IS NULL" for name in OWNERS
-    )
-    also = " AND a ? 'user_id'" if case == "agent_user" else ""
-    return (
-        f"WHEN a->>'scope' = '{scope}'{also} THEN\n"
-        f"    SELECT r.id INTO found FROM {table} r WHERE r.key = k AND r.scope = '{scope}' AND {conditions};"
-    )
-
-
-def address_function(name, table):
-    order = ("tenant", "user", "agent_user", "agent", "session", "global")
-    cases = "\n  ".join(address_case(table, case) for case in order)
-    return f"""
-CREATE FUNCTION {name}(k text, a jsonb) RETURNS uuid LANGUAGE plpgsql STABLE AS $$
-DECLARE found uuid;
+# An address is a scope with its columns; with the key it is the identity of an entry. Its digest stands in a
+# column of its own, so that finding by key has one index to use and no other: before the tables have statistics,
+# the planner would rather read all entries of the tenant or agent. The lengths keep different identities apart.
+ADDRESS = """
+CREATE FUNCTION registry_address(VARIADIC parts text[]) RETURNS uuid LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+  part text;
+  whole text := '';
 BEGIN
-  CASE {cases} END CASE;
+  FOREACH part IN ARRAY parts LOOP
+    whole := whole || CASE WHEN part IS NULL THEN '-' ELSE length(part) || ':' || part END;
+  END LOOP;
+  RETURN left(encode(sha256(convert_to(whole, 'UTF8')), 'hex'), 32)::uuid;
+END $$;
+"""
+ADDRESS_COLUMN = """
+ALTER TABLE {table} ADD COLUMN address uuid GENERATED ALWAYS AS
+  (registry_address(key, scope, tenant_id, user_id, session_id, agent_id)) STORED;
+CREATE UNIQUE INDEX {name}_by_address ON {table} (address);
+"""
+FINDING = """
+CREATE FUNCTION registry_{name}_at(k text, a jsonb) RETURNS uuid LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  wanted uuid := registry_address(k, a->>'scope', a->>'tenant_id', a->>'user_id', a->>'session_id', a->>'agent_id');
+  found uuid;
+BEGIN
+  SELECT r.id INTO found FROM {table} r WHERE r.address = wanted;
   RETURN found;
 END $$;
 """
+TABLES = {"durable": "memory_context_registry", "ephemeral": "memory_context_ephemeral"}
+
+
+def for_both_tables(template):
+    return "".join(template.format(name=name, table=table) for name, table in TABLES.items())
 
 
 SHARED = """id, key, layer, scope, priority, category, source, tenant_id, user_id, session_id, agent_id, value, metadata,
@@ -360,8 +359,9 @@ END $$;
 """
 
 FUNCTIONS = (
-    address_function("registry_durable_at", "memory_context_registry")
-    + address_function("registry_ephemeral_at", "memory_context_ephemeral")
+    ADDRESS
+    + for_both_tables(ADDRESS_COLUMN)
+    + for_both_tables(FINDING)
     + INDEXING
     + RECORDING
     + WALLS
@@ -373,7 +373,10 @@ DROP = """
 DROP FUNCTION registry_find, registry_present, registry_document, registry_ephemeral_as_entry, registry_write,
   registry_walls, registry_put, registry_refusal,
   registry_gone, registry_end, registry_fill, registry_fresh, registry_load, registry_record, registry_attributes,
-  registry_index, registry_ephemeral_at, registry_durable_at
+  registry_index, registry_ephemeral_at, registry_durable_at;
+ALTER TABLE memory_context_registry DROP COLUMN address;
+ALTER TABLE memory_context_ephemeral DROP COLUMN address;
+DROP FUNCTION registry_address;
 """
 
 

@@ -98,7 +98,7 @@ def test_a_hub_that_has_just_started_is_not_called_degraded(client):
     assert client.get(URL).json()["status"] == "ok"
 
 
-def test_an_old_backlog_degrades_it_and_a_young_one_does_not(client, alive, key, as_role):
+def test_an_old_backlog_degrades_it_and_a_young_one_does_not(client, alive, key, as_role, mirror):
     announce_many(2)
     assert get(client, key).json()["status"] == "ok"
     with as_role("memoryhub_system"):
@@ -110,7 +110,7 @@ def test_an_old_backlog_degrades_it_and_a_young_one_does_not(client, alive, key,
 
 
 @pytest.mark.usefixtures("mirror")
-def test_parked_deliveries_degrade_it(client, alive, key, as_role):
+def test_parked_deliveries_degrade_it(client, alive, key, as_role, mirror):
     announce_many(2)
     with as_role("memoryhub_system"):
         Delivery.objects.update(status="parked")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 from memoryhub.access.principals import Principal
 from memoryhub.access.walls import SET_WALLS, behind_walls, walls_of
@@ -31,15 +31,16 @@ def one_trip(statement: str, params: Sequence[Any], *, principal: Principal) -> 
 
 
 def one_call(statement: str, params: Sequence[Any], *, principal: Principal) -> Rows:
-    """As ``one_trip``, for a statement whose first parameter is the walls (a text array; NULL: they stand already)
+    """As ``one_trip``, for a statement whose first parameter is the walls, one a line (NULL: they stand already),
     and which calls a function that sets them. Prepared once per connection, so for what is asked all day.
     """
-    if connection.in_atomic_block:
+    database = connections[DEFAULT_DB_ALIAS]
+    if database.in_atomic_block:
         with behind_walls(principal), connection.cursor() as cursor:
             cursor.execute(statement, [None, *params])
             return list(cursor.fetchall())
-    connection.close_if_health_check_failed()
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as prepared:
-        prepared.execute(statement, [list(walls_of(principal)), *params])
+    database.close_if_health_check_failed()
+    database.ensure_connection()
+    with database.wrap_database_errors, psycopg.Cursor(database.connection) as prepared:
+        prepared.execute(statement, ["\n".join(walls_of(principal)), *params])
         return list(prepared.fetchall())

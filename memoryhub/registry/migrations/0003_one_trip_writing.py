@@ -3,6 +3,7 @@ from django.db import migrations
 # An address is a scope with its columns; with the key it is the identity of an entry. Its digest stands in a
 # column of its own, so that finding by key has one index to use and no other: before the tables have statistics,
 # the planner would rather read all entries of the tenant or agent. The lengths keep different identities apart.
+# Not unique: that is the identity's own constraint, on which concurrent stores of one key meet.
 ADDRESS = """
 CREATE FUNCTION registry_address(VARIADIC parts text[]) RETURNS uuid LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
@@ -18,7 +19,7 @@ END $$;
 ADDRESS_COLUMN = """
 ALTER TABLE {table} ADD COLUMN address uuid GENERATED ALWAYS AS
   (registry_address(key, scope, tenant_id, user_id, session_id, agent_id)) STORED;
-CREATE UNIQUE INDEX {name}_by_address ON {table} (address);
+CREATE INDEX {name}_by_address ON {table} (address);
 """
 FINDING = """
 CREATE FUNCTION registry_{name}_at(k text, a jsonb) RETURNS uuid LANGUAGE plpgsql STABLE AS $$
@@ -108,11 +109,12 @@ END $$;
 
 # Walls and work travel in one statement, which is a transaction of its own; NULL: the walls stand already.
 WALLS = """
-CREATE FUNCTION registry_walls(walls text[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION registry_walls(walls text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   IF walls IS NOT NULL THEN
-    PERFORM set_config('memoryhub.tenant', walls[1], true), set_config('memoryhub.staff', walls[2], true),
-      set_config('memoryhub.platform', walls[3], true);
+    PERFORM set_config('memoryhub.tenant', split_part(walls, E'\\n', 1), true),
+      set_config('memoryhub.staff', split_part(walls, E'\\n', 2), true),
+      set_config('memoryhub.platform', split_part(walls, E'\\n', 3), true);
   END IF;
 END $$;
 """
@@ -211,7 +213,7 @@ END $$;
 
 -- Stores or changes one entry and all that belongs to the change, or says why not and changes nothing.
 -- ``p`` says what (services/orders.py), ``act`` who. Runs with the rights and walls of the caller.
-CREATE FUNCTION registry_write(walls text[], p jsonb, act jsonb, OUT status text, OUT entry_id uuid, OUT key text, OUT layer text,
+CREATE FUNCTION registry_write(walls text, p jsonb, act jsonb, OUT status text, OUT entry_id uuid, OUT key text, OUT layer text,
   OUT scope text, OUT version int, OUT created boolean, OUT expires_at timestamptz, OUT updated_at timestamptz)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -309,7 +311,7 @@ CREATE FUNCTION registry_present(e memory_context_registry, archived boolean) RE
 $$;
 
 -- The first entry that is there, of the addresses in their order. Whoever asks has made sure of the addresses.
-CREATE FUNCTION registry_find(walls text[], k text, addresses jsonb, archived boolean, OUT id uuid, OUT key text,
+CREATE FUNCTION registry_find(walls text, k text, addresses jsonb, archived boolean, OUT id uuid, OUT key text,
   OUT layer text, OUT scope text, OUT agent_id text, OUT version int, OUT document text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column

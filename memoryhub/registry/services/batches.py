@@ -31,7 +31,7 @@ from memoryhub.registry.services.entries import (
 from memoryhub.registry.services.records import Entry, rows_of
 
 FIND_EACH = (
-    "WITH asked AS (SELECT %s::text[] AS walls, %s::text[] AS keys, %s::jsonb AS places, %s::boolean AS archived) "
+    "WITH asked AS (SELECT %s::text AS walls, %s::text[] AS keys, %s::jsonb AS places, %s::boolean AS archived) "
     "SELECT wanted.n, found.* FROM asked, unnest(asked.keys) WITH ORDINALITY AS wanted(k, n), "
     "LATERAL registry_find(asked.walls, wanted.k, asked.places, asked.archived) AS found "
     "WHERE found.id IS NOT NULL ORDER BY wanted.n"

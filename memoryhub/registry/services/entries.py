@@ -29,13 +29,13 @@ from memoryhub.registry.services.addresses import default_scope, reading_address
 from memoryhub.registry.services.drafts import Change, Draft, Unset, changing_order, storing_order
 from memoryhub.registry.services.records import Entry, rows_of
 
-WRITE = "SELECT * FROM registry_write(%s::text[], %s::jsonb, %s::jsonb)"
+WRITE = "SELECT * FROM registry_write(%s::text, %s::jsonb, %s::jsonb)"
 WRITE_MANY = (
-    "WITH walls AS (SELECT %s::text[] AS walls) "
+    "WITH walls AS (SELECT %s::text AS walls) "
     "SELECT w.* FROM walls, jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS job(pair, n), "
     "LATERAL registry_write(walls.walls, pair->'order', pair->'act') AS w ORDER BY n"
 )
-FIND = "SELECT * FROM registry_find(%s::text[], %s, %s::jsonb, %s) WHERE id IS NOT NULL"
+FIND = "SELECT * FROM registry_find(%s::text, %s, %s::jsonb, %s) WHERE id IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 handler400 = "memoryhub.access.api.problems.bad_request"
@@ -11,6 +12,7 @@ handler404 = "memoryhub.access.api.problems.not_found"
 handler500 = "memoryhub.access.api.problems.server_error"
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("admin/", admin.site.urls),
     path("memory/", include("memoryhub.sync.api.urls")),
     path("memory/", include("memoryhub.search.api.urls")),

@@ -29,3 +29,7 @@ def test_only_the_admin_may_evaluate(db: None, sign_in: Any) -> None:
 def test_the_api_loads_nothing(db: None) -> None:
     assert "default-src 'none'" in Client().get("/memory/health").headers["Content-Security-Policy"]
     assert "script-src" not in Client().get("/memory/health").headers["Content-Security-Policy"]
+
+
+def test_the_bare_address_leads_to_the_admin(db: None) -> None:
+    assert Client().get("/").headers["Location"] == "/admin/"

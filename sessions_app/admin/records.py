@@ -31,7 +31,7 @@ class RecordAdmin(ListedColumns, BigTable, VisibleRows, ReadOnlyAdmin):
 
 
 class OfSessionAdmin(RecordAdmin):
-    list_select_related = ["session"]
+    parents = {"session": ["session_id"]}
 
     @display(description="Session")
     def of_session(self, record: Any) -> SafeString:
@@ -58,7 +58,7 @@ class MessageAdmin(OfSessionAdmin):
     search_fields = ["content"]
     search_help_text = "Words of the message"
     ordering = ["-pk"]
-    listed = ["sequence", "session__session_id", "role", "name", "content", "tenant_id", "at"]
+    listed = ["sequence", "session", "role", "name", "content", "tenant_id", "at"]
     fields = ["of_session", ("number", "speaker", "author"), ("said", "made"), "shown_content", "shown_metadata"]
     readonly_fields = ["of_session", "number", "speaker", "said", "made", "shown_content", "shown_metadata"]
 
@@ -98,11 +98,11 @@ class TaskAdmin(OfSessionAdmin):
     ]
     search_fields = ["task_id", "description"]
     search_help_text = "Id or words of the task"
-    ordering = ["-created_at"]
+    ordering = ["-pk"]
     listed = [
         "task_id",
         "description",
-        "session__session_id",
+        "session",
         "status",
         "priority",
         "assigned_agent",
@@ -182,11 +182,11 @@ class HandoffAdmin(VerbsMixin, OfSessionAdmin):
     ]
     search_fields = ["session__session_id", "handoff_reason"]
     search_help_text = "Session id or reason"
-    ordering = ["-created_at"]
+    ordering = ["-pk"]
     listed = [
         "from_agent",
         "to_agent",
-        "session__session_id",
+        "session",
         "status",
         "handoff_reason",
         "tenant_id",
@@ -283,7 +283,7 @@ class SnapshotAdmin(RecordAdmin):
     ]
     search_fields = ["=session_id", "author"]
     search_help_text = "A whole session id, or an author"
-    ordering = ["-timestamp"]
+    ordering = ["-pk"]
     listed = ["context_type", "session_id", "importance", "tags", "author", "tenant_id", "timestamp", "expires_at"]
     fields = [
         ("shown_type", "shown_importance", "author"),
@@ -333,7 +333,7 @@ class DecisionAdmin(RecordAdmin):
     ]
     search_fields = ["title", "decision", "rationale"]
     search_help_text = "Words of the decision"
-    ordering = ["-created_at"]
+    ordering = ["-pk"]
     listed = ["title", "decision", "session_id", "author", "tenant_id", "created_at"]
     fields = [
         ("shown_session", "author", "made"),

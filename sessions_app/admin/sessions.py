@@ -60,7 +60,7 @@ class SessionAdmin(VerbsMixin, ListedColumns, BigTable, VisibleRows, ReadOnlyAdm
     ]
     search_fields = ["session_id", "summary"]
     search_help_text = "Session id or summary"
-    ordering = ["-last_activity"]
+    ordering = ["-pk"]
     verbs = SESSION_VERBS
 
     @display(description="Session", ordering="session_id")

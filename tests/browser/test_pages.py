@@ -93,6 +93,22 @@ def test_a_value_is_edited_and_a_mistake_keeps_the_text(visitor: Watched) -> Non
     page.get_by_role("button", name="Save as version 2").click()
     expect(page.locator(".hub-json").first).to_contain_text('"export"')
     expect(page.locator("body")).to_contain_text("plans changed")
+    # and back, by keyboard: the dialog takes the focus, Escape gives it back, Enter sends
+    opener = page.get_by_role("button", name="Restore version 1")
+    opener.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Restore version 1")
+    expect(dialog).to_be_visible()
+    assert page.evaluate("document.activeElement.closest('dialog') !== null")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(opener).to_be_focused()
+    page.keyboard.press("Enter")
+    dialog.get_by_label("Reason").fill("was better before")
+    dialog.get_by_role("button", name="Restore").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("body")).to_contain_text("Version 1 is back, as version 3.")
+    expect(page.locator(".hub-json").first).to_contain_text("Ship the importer")
 
 
 def test_a_session_grows_without_scrolling_its_reader_away(visitor: Watched) -> None:
@@ -132,6 +148,33 @@ def test_the_keyboard_alone_reaches_everything(visitor: Watched) -> None:
     page.wait_for_function("document.activeElement?.id === 'id_value'")
     page.keyboard.type("j?e")  # off in inputs
     assert "j?e" in page.locator("#id_value").input_value()
+
+
+def test_filters_are_reached_and_left_by_keyboard(visitor: Watched) -> None:
+    page = visitor.open("registry/contextentry/")
+    button = page.get_by_role("button", name="Filters")
+    button.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.activeElement.closest('#changelist-filter') !== null")
+    page.keyboard.press("Escape")
+    expect(page.locator("#changelist-filter")).to_be_hidden()
+    expect(button).to_be_focused()
+
+
+def test_light_and_dark_are_a_key_away(visitor: Watched) -> None:
+    page = visitor.open()
+    before = page.evaluate("document.documentElement.classList.contains('dark')")
+    page.keyboard.press("Control+e")  # from the system's choice to light
+    page.keyboard.press("Control+e")
+    page.wait_for_function("before => document.documentElement.classList.contains('dark') !== before", arg=before)
+
+
+def test_the_theme_s_menus_are_reached_by_keyboard(visitor: Watched) -> None:
+    page = visitor.open()
+    menu = page.locator("nav#nav-sidebar-inner [role=button]", has_text="Ada Lovelace")
+    menu.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
 
 
 def test_the_api_reference_is_served_from_here(visitor: Watched) -> None:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import AllValuesCheckboxFilter, ChoicesCheckboxFilter, RangeDateTimeFilter
+from unfold.contrib.filters.admin import ChoicesCheckboxFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
 from memoryhub.access import texts
-from memoryhub.access.admin.base import ReadOnlyAdmin
+from memoryhub.access.admin.base import BigTable, ReadOnlyAdmin
 from memoryhub.access.admin.cells import json_cell, subtle
+from memoryhub.access.admin.filters import TenantFilter
 from memoryhub.access.models import AuditEvent, Grant, IdempotencyKey
-
-TENANT = ("tenant_id", AllValuesCheckboxFilter)
 
 
 @admin.register(Grant)
-class GrantAdmin(ReadOnlyAdmin):
+class GrantAdmin(BigTable, ReadOnlyAdmin):
     list_display = ["entry_id", "agent_id", "tenant_id", "rights", "reason", "created_by", "created_at"]
-    list_filter = [("reason", ChoicesCheckboxFilter), "can_write", TENANT]
+    list_filter = [("reason", ChoicesCheckboxFilter), "can_write", TenantFilter]
     search_fields = ["entry_id", "agent_id", "created_by", "note"]
 
     @display(description="Rights", label={"read": "info", "read and write": "warning"})
@@ -27,9 +26,10 @@ class GrantAdmin(ReadOnlyAdmin):
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(ReadOnlyAdmin):
+class AuditEventAdmin(BigTable, ReadOnlyAdmin):
     list_display = ["at", "action", "shown_outcome", "actor", "tenant_id", "object_type", "object_id"]
-    list_filter = [("outcome", ChoicesCheckboxFilter), ("at", RangeDateTimeFilter), "actor_kind", TENANT]
+    list_filter = [("outcome", ChoicesCheckboxFilter), ("at", RangeDateTimeFilter), "actor_kind", TenantFilter]
+    ordering = ["-pk"]
     search_fields = ["action", "actor", "object_id", "request_id"]
     search_help_text = "Action, actor, object or request id"
     fields = [
@@ -57,11 +57,11 @@ class AuditEventAdmin(ReadOnlyAdmin):
 
 
 @admin.register(IdempotencyKey)
-class IdempotencyKeyAdmin(ReadOnlyAdmin):
+class IdempotencyKeyAdmin(BigTable, ReadOnlyAdmin):
     """Without the answer: it repeats what was stored, which is looked at where its visibility is checked."""
 
     list_display = ["key", "tenant_id", "caller", "status", "created_at"]
-    list_filter = [TENANT, "status"]
+    list_filter = [TenantFilter, "status"]
     search_fields = ["key", "caller"]
     fields = ["key", "tenant_id", "caller", "status", "created_at"]
 

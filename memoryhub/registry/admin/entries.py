@@ -63,7 +63,7 @@ class EntryListAdmin(ListedColumns, BigTable, VisibleRows, ReadOnlyAdmin):
 
     search_help_text = "Part of the key, or a whole id"
     search_fields = ["key"]
-    ordering = ["-updated_at"]
+    ordering = ["-pk"]
     list_display_links = ["shown_key"]
     listed = LISTED
 

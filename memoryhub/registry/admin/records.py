@@ -27,7 +27,7 @@ def entry_link(entry: ContextEntry, suffix: str = "") -> SafeString:
 
 @admin.register(EntryVersion)
 class VersionAdmin(ListedColumns, BigTable, VisibleRows, ReadOnlyAdmin):
-    listed = ["entry__key", "version", "action", "tenant_id", "author", "reason", "created_at"]
+    listed = ["entry", "version", "action", "tenant_id", "author", "reason", "created_at"]
     list_display = ["of_entry", "shown_version", "shown_action", "tenant_id", "author", "shown_reason", "at"]
     list_display_links = ["shown_version"]
     list_filter = [
@@ -36,9 +36,9 @@ class VersionAdmin(ListedColumns, BigTable, VisibleRows, ReadOnlyAdmin):
         exactly("action", "action"),
         ("created_at", RangeDateTimeFilter),
     ]
-    search_fields = ["entry__key", "author", "reason"]
+    search_fields = ["entry", "author", "reason"]
     search_help_text = "Key, author or reason"
-    list_select_related = ["entry"]
+    parents = {"entry": ["key"]}
     ordering = ["-pk"]
     fields = [
         ("of_entry", "version"),
@@ -91,8 +91,8 @@ class RelationshipAdmin(ListedColumns, BigTable, VisibleRows, ReadOnlyAdmin):
         "tenant_id",
         "author",
         "created_at",
-        "source__key",
-        "target__key",
+        "source",
+        "target",
     ]
     list_display = [
         "shown_source",
@@ -107,7 +107,7 @@ class RelationshipAdmin(ListedColumns, BigTable, VisibleRows, ReadOnlyAdmin):
     list_filter = [TenantFilter, exactly("relationship_type", "type"), exactly("author", "author")]
     search_fields = ["source__key", "target__key"]
     search_help_text = "Key of either entry"
-    list_select_related = ["source", "target"]
+    parents = {"source": ["key"], "target": ["key"]}
     ordering = ["-pk"]
     fields = ["shown_source", "relationship_type", "shown_target", ("shown_strength", "author", "made")]
     readonly_fields = ["shown_source", "shown_target", "shown_strength", "made"]

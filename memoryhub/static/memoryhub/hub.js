@@ -189,5 +189,8 @@
       // after the theme has shown the panel
       setTimeout(() => document.querySelector("#changelist-filter :is(input:not([type=hidden]), select, button)")?.focus(), 50);
     });
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && event.target.closest("#changelist-filter")) document.querySelector("[data-filters]").focus();
+    });
   });
 })();

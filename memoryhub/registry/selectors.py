@@ -16,9 +16,8 @@ def children_of(entry_id: UUID, *, principal: Principal, include_archived: bool 
     """The entries whose parent it is and that the caller may see. Raises NotFound for the parent."""
     there = ContextEntry.objects.visible_to(principal).present(archived=include_archived)
     with behind_walls(principal):
-        ephemeral = (
-            EphemeralEntry.objects.visible_to(principal).present().filter(pk=entry_id)
-        )  # never a parent, but there
+        # never a parent, but there
+        ephemeral = EphemeralEntry.objects.visible_to(principal).present().filter(pk=entry_id)
         if not there.filter(pk=entry_id).exists() and not ephemeral.exists():
             raise NotFound()
     found: QuerySet[ContextEntry] = there.filter(parent_id=entry_id)

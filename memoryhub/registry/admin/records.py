@@ -36,7 +36,7 @@ class VersionAdmin(ListedColumns, BigTable, VisibleRows, ReadOnlyAdmin):
         exactly("action", "action"),
         ("created_at", RangeDateTimeFilter),
     ]
-    search_fields = ["entry", "author", "reason"]
+    search_fields = ["entry__key", "author", "reason"]
     search_help_text = "Key, author or reason"
     parents = {"entry": ["key"]}
     ordering = ["-pk"]

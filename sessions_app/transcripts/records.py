@@ -10,8 +10,8 @@ from typing import Any
 
 from django.conf import settings
 
-from memoryhub.access.api.parsers import check_tree
 from memoryhub.access.exceptions import Invalid
+from memoryhub.access.json_values import check_tree
 from sessions_app.models import Message
 from sessions_app.services.messages import NewMessage
 

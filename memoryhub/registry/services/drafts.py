@@ -10,9 +10,9 @@ from uuid import UUID
 
 from django.conf import settings
 
-from memoryhub.access.api.parsers import check_tree
 from memoryhub.access.exceptions import Invalid, TooLarge
 from memoryhub.access.ids import new_id
+from memoryhub.access.json_values import check_tree
 from memoryhub.registry.content import text_of
 from memoryhub.registry.layers import life_rules
 

@@ -51,10 +51,11 @@ class Watched:
     expected: list[str] = field(default_factory=list)
     scheme: str = "light"
 
-    def open(self, path: str = "", *, idle: bool = True) -> Page:
-        """Goes there; ``idle`` waits until nothing has been asked of the server for half a second."""
+    def open(self, path: str = "", *, settle: bool = False) -> Page:
+        """Goes there; ``settle`` waits until nothing has been asked of the server for half a second."""
+        self.page.bring_to_front()
         self.page.goto(self.hub.page(path))
-        if idle:
+        if settle:
             self.page.wait_for_load_state("networkidle")
         return self.page
 

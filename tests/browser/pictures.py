@@ -58,7 +58,7 @@ def picture(name: str) -> Path:
 
 def test_pictures_of_pages(camera: Watched) -> None:
     for name, path in PAGES.items():
-        take(camera.open(path.format(**camera.hub.made)), name, camera.scheme)
+        take(camera.open(path.format(**camera.hub.made), settle=True), name, camera.scheme)
     assert camera.complaints == []
 
 
@@ -67,7 +67,7 @@ def test_pictures_of_the_readme(browser: Browser, hub: Hub, signed_in: str) -> N
     visitor = watched(context.new_page(), hub)
     for name, height in README.items():
         visitor.page.set_viewport_size(ViewportSize(width=VIEWPORT["width"], height=height))
-        visitor.open(PAGES[name].format(**hub.made)).screenshot(path=picture(f"readme-{name}"))
+        visitor.open(PAGES[name].format(**hub.made), settle=True).screenshot(path=picture(f"readme-{name}"))
     context.close()
 
 

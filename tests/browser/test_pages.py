@@ -41,7 +41,7 @@ def test_signing_in_leads_to_what_needs_a_human(browser: Browser, hub: Hub) -> N
 
 def test_every_list_and_its_first_page_are_quiet(visitor: Watched) -> None:
     for path in LISTS:
-        page = visitor.open(f"{path}/", idle=False)
+        page = visitor.open(f"{path}/")
         assert page.locator("#changelist").count() == 1, path
         assert visitor.complaints == [], path
 
@@ -145,7 +145,7 @@ def test_the_keyboard_alone_reaches_everything(visitor: Watched) -> None:
     expect(help_dialog).to_be_hidden()
     page.keyboard.press("e")
     page.wait_for_url("**/edit/")
-    page.wait_for_function("document.activeElement?.id === 'id_value'")
+    page.wait_for_function("document.activeElement?.id === 'id_value'", polling=100)
     page.keyboard.type("j?e")  # off in inputs
     assert "j?e" in page.locator("#id_value").input_value()
 
@@ -155,7 +155,7 @@ def test_filters_are_reached_and_left_by_keyboard(visitor: Watched) -> None:
     button = page.get_by_role("button", name="Filters")
     button.focus()
     page.keyboard.press("Enter")
-    page.wait_for_function("document.activeElement.closest('#changelist-filter') !== null")
+    page.wait_for_function("document.activeElement.closest('#changelist-filter') !== null", polling=100)
     page.keyboard.press("Escape")
     expect(page.locator("#changelist-filter")).to_be_hidden()
     expect(button).to_be_focused()
@@ -166,7 +166,9 @@ def test_light_and_dark_are_a_key_away(visitor: Watched) -> None:
     before = page.evaluate("document.documentElement.classList.contains('dark')")
     page.keyboard.press("Control+e")  # from the system's choice to light
     page.keyboard.press("Control+e")
-    page.wait_for_function("before => document.documentElement.classList.contains('dark') !== before", arg=before)
+    page.wait_for_function(
+        "before => document.documentElement.classList.contains('dark') !== before", arg=before, polling=100
+    )
 
 
 def test_the_theme_s_menus_are_reached_by_keyboard(visitor: Watched) -> None:

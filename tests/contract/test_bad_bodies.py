@@ -19,6 +19,15 @@ pytestmark = pytest.mark.django_db
 TAKING_BODIES = [pytest.param(route, id=str(route)) for route in api_routes() if route.takes_body]
 JSON = "application/json"
 OTHER_TYPES = ("text/plain", "text/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x")
+#: Values of other JSON types than the one that is described.
+OTHER_JSON = {
+    "array": ('"text"', '{"0": "text"}', "1"),
+    "object": ('"text"', "[]", "1"),
+    "string": ('{"wrong": "type"}', "[]", "5", "true"),
+    "integer": ('{"wrong": "type"}', "[]", '"5"', "1.5", "true"),
+    "number": ('{"wrong": "type"}', "[]", '"0.5"', "true"),
+    "boolean": ('{"wrong": "type"}', "[]", '"true"', "1"),
+}
 DEEP = "[" * 2000 + "]" * 2000
 #: What stands in a field, and the field that the answer may name instead of it.
 POISON = {
@@ -99,8 +108,7 @@ def test_bodies_that_are_no_objects_are_refused(door: Door):
 @every_door
 def test_fields_of_another_type_are_refused(door: Door):
     for field, schema in body_schema(door.route).get("properties", {}).items():
-        wrong = {"array": '"text"', "object": '"text"'}.get(kind(schema), '{"wrong": "type"}')
-        if kind(schema):
+        for wrong in OTHER_JSON.get(kind(schema), ()):
             door.refuses(with_raw(door.body, field, wrong), field)
 
 

@@ -100,16 +100,17 @@ class HubView(APIView):
 
     def read(self, serializer: type[Serializer[Any]], request: Request, *, query: bool = False) -> dict[str, Any]:
         """The validated input of a request, from its body or its query string."""
-        return dict(checker(serializer).run_validation(request.query_params.dict() if query else request.data))
+        source = request.query_params.dict() if query else request.data
+        return dict(checker(serializer, query=query).run_validation(source))
 
 
 @cache
-def checker(serializer: type[Serializer[Any]]) -> Serializer[Any]:
+def checker(serializer: type[Serializer[Any]], *, query: bool = False) -> Serializer[Any]:
     """One instance per class: making one copies every field, which took longer than validating.
 
     ``run_validation`` keeps nothing of the request on the instance.
     """
-    return serializer()
+    return serializer(context={"query": query})
 
 
 def refusal_of(request: HttpRequest, status: int) -> refusals.Refusal:

@@ -15,6 +15,7 @@ class RegistryConfig(AppConfig):
         from memoryhub.sync import jobs, states
 
         presenters.register("entry", entries)
+        hooks.before_search(searches.check_parent)
         hooks.on_search(searches.note)
         states.register(TOPIC, entry_states)
         verbs = "memoryhub.registry.services"

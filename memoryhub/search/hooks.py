@@ -1,4 +1,4 @@
-"""Who wants to hear of searches registers here, in ``AppConfig.ready``: the access log does."""
+"""Who knows what a search names, or wants to hear of it, registers here in ``AppConfig.ready``: the registry does."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from memoryhub.access.principals import Principal
+    from memoryhub.search.requests import Filters
     from memoryhub.search.services.search import SearchAnswer
 
 
@@ -22,8 +23,15 @@ class Searched:
 
 #: Runs in the request, after the search's transaction: it must be quick and must not raise.
 OnSearch = Callable[[Searched], None]
+#: Runs before the search, and raises NotFound for what the filters name and the principal may not see.
+BeforeSearch = Callable[["Filters", "Principal"], None]
 
 _on_search: list[OnSearch] = []
+_before_search: list[BeforeSearch] = []
+
+
+def before_search(hook: BeforeSearch) -> None:
+    _before_search.append(hook)
 
 
 def on_search(hook: OnSearch) -> None:
@@ -38,3 +46,8 @@ def unregister(hook: OnSearch) -> None:
 def run_on_search(searched: Searched) -> None:
     for hook in _on_search:
         hook(searched)
+
+
+def run_before_search(filters: Filters, principal: Principal) -> None:
+    for hook in _before_search:
+        hook(filters, principal)

@@ -54,6 +54,15 @@ class HubAdmin(ModelAdmin):
         response: HttpResponse = super().changelist_view(request, {"title": title, **(extra_context or {})})
         return response
 
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Asks for the permission before it looks: Django's answers else tell whether the row exists."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        response: HttpResponse = super().history_view(request, object_id, extra_context)
+        return response
+
 
 class BigTable:
     """Mix-in for tables of millions of rows: pages go on without counting all rows first."""

@@ -51,7 +51,9 @@ class FilterFields(Input):
     since = serializers.DateTimeField(required=False, allow_null=True, help_text="Said or changed then or later.")
     until = serializers.DateTimeField(required=False, allow_null=True, help_text="Said or changed before.")
     importance_min = serializers.FloatField(required=False, allow_null=True, min_value=0, max_value=1)
-    parent_id = serializers.UUIDField(required=False, allow_null=True, help_text="Children of this entry.")
+    parent_id = serializers.UUIDField(
+        required=False, allow_null=True, help_text="Children of this entry; 404 if there is none."
+    )
     include_archived = serializers.BooleanField(required=False, default=False)
 
 
@@ -72,7 +74,7 @@ class SearchInput(FilterFields):
     explain = serializers.BooleanField(default=False, help_text="Say for each result how its score came about.")
     tenant_id = name_field("Your key's tenant; a platform key names one.")
     user_id = name_field("Whose memories to search besides the shared ones.")
-    session_id = name_field("Makes the memories of this session visible.")
+    session_id = name_field("Makes the memories of this session visible. An unknown name adds nothing.")
 
 
 def filters_of(data: dict[str, Any]) -> Filters:

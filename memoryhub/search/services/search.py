@@ -72,7 +72,9 @@ def search(
     ``mode`` is ``keyword`` (BM25, any word counts), ``semantic`` (cosine of embeddings) or ``hybrid``. Which
     user's and session's memories are in reach, the principal says (``naming``). The score of a hybrid search
     lies between 0 and 1, that of a keyword search is BM25, that of a semantic one the cosine.
-    Raises Invalid, TenantNeeded for a caller outside of every tenant, ScopeMissing without ``read``.
+    Raises Invalid, TenantNeeded for a caller outside of every tenant, ScopeMissing without ``read``, NotFound for
+    a parent that the caller may not see. Names (agents, users, sessions) belong to the tenant: an unknown one
+    finds nothing, whoever else uses the same name.
     """
     principal.require("read")
     if principal.tenant_id is None:
@@ -86,6 +88,7 @@ def search(
         checked_limit(limit),
         explain,
     )
+    hooks.run_before_search(wanted.filters, principal)
     answer = answer_to(wanted, principal)
     hooks.run_on_search(hooks.Searched(principal, answer, (time.perf_counter() - started) * 1000))
     return answer

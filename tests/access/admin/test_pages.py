@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 
@@ -98,6 +99,15 @@ def test_a_limited_user_does_not_govern_staff(model, two_tenants, sign_in):
     browser = sign_in("Administrator", tenants=["acme"])
     assert browser.get(address(model)).status_code == 403
     assert browser.get(address(model, "add")).status_code == 403
+
+
+@pytest.mark.parametrize("page", ["change", "delete", "history"])
+@pytest.mark.parametrize("model", ["user", "group", "stafflimit"])
+def test_a_limited_user_cannot_tell_what_exists_of_staff(model, page, two_tenants, sign_in):
+    browser = sign_in("Administrator", tenants=["acme"])
+    existing = {"user": User, "group": Group, "stafflimit": StaffLimit}[model]._default_manager.first()
+    answers = {browser.get(address(model, page, pk)).status_code for pk in (existing.pk, 987_654_321)}
+    assert answers == {403}
 
 
 def test_a_limited_superuser_does_not_govern_staff_either(two_tenants, sign_in):

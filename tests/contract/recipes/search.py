@@ -24,7 +24,7 @@ def search_the_memories_of_a_user(world: World) -> Call:
     return Call(body={"query": world.text(), "user_id": world.user, "mode": "keyword", "kinds": ["entry"]})
 
 
-@recipe("POST context/search", shows=True, foreign=Foreign.EMPTY)
+@recipe("POST context/search", shows=True)
 def search_below_a_parent(world: World) -> Call:
     parent = new_entry_id(world)
     new_entry(world, parent_id=parent)

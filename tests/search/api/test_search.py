@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 
 from memoryhub.access.walls import behind_walls
@@ -34,6 +36,15 @@ def test_the_published_request_gets_the_published_answer(api, remember):
     assert result["id"] == result["entry_id"] == str(entry)
     assert result["score"] > 0
     assert "explain" not in result
+
+
+def test_a_parent_that_the_key_may_not_see_is_404_like_none_at_all(api, remember):
+    hidden = remember("theme", scope="agent", agent_id="b")
+    remember("theme dark", parent_id=hidden)
+    answers = [api(agent="a").post(PATH, {"query": "theme", "parent_id": str(parent)}) for parent in (hidden, uuid4())]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(404, "parent_not_found")] * 2
+    assert answers[0].json()["errors"][0]["field"] == "parent_id"
+    assert api(agent="b").post(PATH, {"query": "theme", "parent_id": str(hidden)}).json()["result_count"] == 1
 
 
 def test_messages_are_shown_with_their_session(api):

@@ -12,9 +12,10 @@ import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -153,9 +154,54 @@ class Sync(Section):
     http_stores: list[HttpStore] = Field([], description="External stores that hear of every change.")
 
 
+class RemoteEmbeddings(Section):
+    url: str = Field(
+        "", description="Address of an OpenAI-compatible API, without the '/embeddings' at its end; https://host/v1."
+    )
+    api_key: SecretStr | None = Field(
+        None, description="Sent as a bearer token; keep it in the environment, not in a file."
+    )
+    model: str = Field("", max_length=200, description="Name of the model, as the endpoint knows it.")
+    dimension: int = Field(0, ge=0, le=16_000, description="Numbers of one of its vectors; other answers are refused.")
+    shorten: bool = Field(
+        False, description="Ask for vectors of that dimension, where a model can make shorter ones than its own."
+    )
+    batch_size: int = Field(64, ge=1, le=2048, description="Most texts in one request.")
+    batch_characters: int = Field(100_000, ge=1000, description="Most characters in one request with several texts.")
+    text_characters: int = Field(8000, ge=200, le=16_384, description="A text is cut after this many characters.")
+    connect_timeout_seconds: float = Field(5, gt=0, le=30, description="Longest wait for a connection, in seconds.")
+    read_timeout_seconds: float = Field(10, gt=0, le=30, description="Longest wait for the relay's answer, in seconds.")
+    query_timeout_ms: int = Field(
+        250, ge=10, le=300, description="Longest wait of a search, in milliseconds; then it answers by keyword."
+    )
+    attempts: int = Field(
+        3, ge=1, le=10, description="Tries of the relay before it gives a batch back to the outbox for later."
+    )
+
+    @field_validator("url")
+    @classmethod
+    def plain_address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError("an address such as https://api.example.org/v1 is needed")
+        if parts.username or parts.password:
+            raise ValueError("the address may hold no password; set MEMORYHUB_SEARCH__REMOTE__API_KEY instead")
+        return url
+
+    @field_validator("api_key")
+    @classmethod
+    def fits_a_header(cls, key: SecretStr | None) -> SecretStr | None:
+        text = key.get_secret_value() if key else ""
+        if not (text.isascii() and text.isprintable()) or " " in text:
+            raise ValueError("a key has no spaces, line breaks or special characters")
+        return key if text else None
+
+
 class Search(Section):
-    embedder: Literal["local", "hashing", "off"] = Field(
-        "local", description="local: the bundled model; hashing: deterministic, for tests; off: keyword only."
+    embedder: Literal["local", "remote", "hashing", "off"] = Field(
+        "local",
+        description="local: the bundled model; remote: the endpoint of search.remote; "
+        "hashing: deterministic, for tests; off: keyword only.",
     )
     candidate_cap: int = Field(20_000, ge=100, le=1_000_000, description="Most rows that are compared exactly.")
     dense_weight: float = Field(
@@ -163,14 +209,31 @@ class Search(Section):
     )
     depth: int = Field(100, ge=10, le=1000, description="Best rows taken from each leg before fusing.")
     embed_batch: int = Field(16, ge=1, le=128, description="Texts embedded at a time by the relay.")
-    query_cache: int = Field(2000, ge=0, description="Query embeddings remembered per process.")
+    query_cache: int = Field(2000, ge=0, le=100_000, description="Query embeddings remembered per process.")
     log_queries: bool = Field(True, description="Write searches to the access log.")
+    remote: RemoteEmbeddings = Field(
+        default_factory=RemoteEmbeddings, description="An OpenAI-compatible endpoint that makes the embeddings."
+    )
 
     @field_validator("embedder", mode="before")
     @classmethod
     def yaml_off(cls, value: object) -> object:
         # YAML reads a bare off as false
         return "off" if value is False else value
+
+    @field_validator("remote", mode="before")
+    @classmethod
+    def yaml_empty(cls, value: object) -> object:
+        # a section whose keys are all commented out
+        return {} if value is None else value
+
+    @model_validator(mode="after")
+    def remote_is_described(self) -> Search:
+        missing = [name for name in ("url", "model", "dimension") if not getattr(self.remote, name)]
+        if self.embedder == "remote" and missing:
+            names = ", ".join(f"search.remote.{name}" for name in missing)
+            raise ValueError(f"search.embedder is 'remote', so {names} must be set")
+        return self
 
 
 class Jobs(Section):
@@ -249,6 +312,15 @@ def known_names() -> dict[str, set[str]]:
     return {name: set(field.annotation.model_fields) for name, field in Config.model_fields.items()}  # type: ignore[union-attr]
 
 
+def known_beside(path: list[str]) -> set[str]:
+    """The keys that are known where the last one of ``path`` was written."""
+    model: Any = Config
+    for name in path[:-1]:
+        field = getattr(model, "model_fields", {}).get(name)
+        model = field.annotation if field else None
+    return set(getattr(model, "model_fields", {}))
+
+
 def nearest(word: str, known: set[str]) -> str:
     close = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.0)
     return f"did you mean '{close[0]}'?" if close else "see the configuration page in docs/."
@@ -273,8 +345,7 @@ def explain(error: ValidationError) -> str:
     for item in error.errors():
         path = [str(part) for part in item["loc"]]
         if item["type"] == "extra_forbidden":
-            known = known_names()
-            hint = nearest(path[-1], known.get(path[0], set()) if len(path) > 1 else set(known))
+            hint = nearest(path[-1], known_beside(path))
             lines.append(f"Unknown setting '{'.'.join(path)}': {hint}")
         else:
             lines.append(f"Setting {named(path)} is wrong: {item['msg']}{shown(path, item['input'])}.")
@@ -288,8 +359,9 @@ def named(path: list[str]) -> str:
 
 
 def shown(path: list[str], value: object) -> str:
-    secret = path[0] == "database" or path[-1].endswith("secret")
-    return "" if secret or isinstance(value, dict) else f" (got {value!r})"
+    # an address is not shown either: somebody may have written a password into it
+    secret = path[0] == "database" or path[-1].endswith(("secret", "key", "url"))
+    return "" if secret or not isinstance(value, str | int | float | list) else f" (got {value!r})"
 
 
 @lru_cache(maxsize=1)

@@ -115,8 +115,19 @@ def allowed(info: FieldInfo) -> str:
 
 def table(model: type[BaseModel]) -> Iterator[str]:
     yield from ("| key | default | allowed | meaning |", "|---|---|---|---|")
-    for name, info in model.model_fields.items():
+    for name, info in plain_fields(model):
         yield f"| `{name}` | {shown_default(info)} | {allowed(info)} | {info.description} |"
+
+
+def plain_fields(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
+    inner = dict(inner_sections(model))
+    yield from ((name, info) for name, info in model.model_fields.items() if name not in inner)
+
+
+def inner_sections(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+    for name, info in model.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            yield name, info.annotation
 
 
 def nested(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
@@ -134,6 +145,8 @@ def plain_variables() -> Iterator[str]:
 def section_pages() -> Iterator[str]:
     for name, model in sections():
         yield from ("", f"## {name}", "", *table(model))
+        for key, inner in inner_sections(model):
+            yield from ("", f"### {name}.{key}", "", f"{model.model_fields[key].description}", "", *table(inner))
         for key, inner in nested(model):
             yield from ("", f"Each item of `{name}.{key}`:", "", *table(inner))
 
@@ -148,9 +161,17 @@ def example_lines() -> Iterator[str]:
     yield "# Explanations stand behind '# ', settings behind '#'. Limits: docs/configuration.md."
     for name, model in sections():
         yield from ("", f"{name}:")
-        for key, info in model.model_fields.items():
-            yield f"  # {info.description}"
-            yield f"  #{key}: {json.dumps(default_of(info))}"
+        yield from example_keys(model, "  ")
+
+
+def example_keys(model: type[BaseModel], margin: str) -> Iterator[str]:
+    for key, info in plain_fields(model):
+        yield f"{margin}# {info.description}"
+        yield f"{margin}#{key}: {json.dumps(default_of(info))}"
+    for key, inner in inner_sections(model):
+        yield f"{margin}# {model.model_fields[key].description}"
+        yield f"{margin}{key}:"
+        yield from example_keys(inner, margin + "  ")
 
 
 def example() -> str:

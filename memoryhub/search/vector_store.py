@@ -51,7 +51,7 @@ class VectorStore:
         except ModelPackagesMissing as error:
             raise NotReady(str(error), retry_in=MISSING_PAUSE) from error
         except ModelNotReady as error:
-            raise NotReady(str(error), retry_in=LOADING_PAUSE) from error
+            raise NotReady(str(error), retry_in=error.retry_in or LOADING_PAUSE) from error
 
     def _unfinished(
         self, batch: Sequence[Delivery], embedder: Embedder, until: float

@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
@@ -24,6 +24,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from memoryhub import __version__
 from memoryhub.config import HttpStore as HttpStoreSettings
 from memoryhub.sync import states
+from memoryhub.sync.connections import open_connection, retry_after
 from memoryhub.sync.models import Delivery
 from memoryhub.sync.stores import NotReady, Problem, topic_of
 
@@ -118,12 +119,6 @@ class HttpStore:
         return judge(answer, answer.read(READ_BYTES).decode(errors="replace"))
 
 
-def open_connection(url: SplitResult, timeout: float) -> http.client.HTTPConnection:
-    """Not yet connected."""
-    kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-    return kind(url.hostname or "", url.port, timeout=timeout)
-
-
 def load_states(batch: Sequence[Delivery]) -> Mapping[UUID, states.State]:
     by_topic: defaultdict[str, list[UUID]] = defaultdict(list)
     for delivery in batch:
@@ -167,6 +162,6 @@ def judge(answer: http.client.HTTPResponse, text: str) -> Problem | None:
         return None
     said = f"It answered {answer.status} {answer.reason}: {text[:SHOWN_CHARACTERS]}".strip()
     if answer.status in (429, 503):
-        wait = answer.headers.get("Retry-After", "")
-        return NotReady(said, retry_in=min(LONGEST_PAUSE, float(wait)) if wait.isdigit() else FIRST_PAUSE)
+        wait = retry_after(answer.headers)
+        return NotReady(said, retry_in=FIRST_PAUSE if wait is None else min(LONGEST_PAUSE, wait))
     return said

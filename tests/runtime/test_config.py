@@ -52,7 +52,11 @@ def test_a_relative_home_is_made_absolute(configure):
         ("limits: {bacth: 3}", "Unknown setting 'limits.bacth': did you mean 'batch'?"),
         ("serach: {depth: 30}", "Unknown setting 'serach': did you mean 'search'?"),
         ("limits: {batch: 0}", "'limits.batch' is wrong: Input should be greater than or equal to 1 (got 0)"),
-        ("search: {embedder: remote}", "'local', 'hashing' or 'off'"),
+        ("search: {embedder: magic}", "'local', 'remote', 'hashing' or 'off'"),
+        ("search: {embedder: remote, remote: {url: http://h}}", "so search.remote.model, search.remote.dimension must"),
+        ("search: {remote: {modle: x}}", "Unknown setting 'search.remote.modle': did you mean 'model'?"),
+        ("search: {remote: {url: ftp://h}}", "'search.remote.url' is wrong: Value error, an address such as"),
+        ("search: {remote: {dimension: many}}", "(got 'many')"),
         ("- a", "must hold sections"),
         ("limits: {batch: [}", "cannot be read"),
         ("limits: 3", "'limits' is wrong"),
@@ -85,6 +89,23 @@ def test_no_password_is_shown(configure):
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "remote",
+    ["api_key: hunter 2", "api_key: [hunter 2]", "url: https://u:hunter 2@h/v1", "url: [https://u:hunter 2@h]"],
+)
+def test_no_key_of_an_endpoint_is_shown(configure, remote):
+    with pytest.raises(ConfigError) as caught:
+        configure(f"search: {{remote: {{{remote}}}}}")
+    assert "hunter" not in str(caught.value)
+
+
+def test_the_key_of_an_endpoint_comes_from_the_environment_and_is_not_printed(configure):
+    remote = configure(MEMORYHUB_SEARCH__REMOTE__API_KEY="sk-1").search.remote
+    assert remote.api_key is not None
+    assert remote.api_key.get_secret_value() == "sk-1"
+    assert "sk-1" not in repr(remote)
+
+
 def test_a_missing_file_that_was_named_is_an_error(monkeypatch):
     monkeypatch.setenv("MEMORYHUB_CONFIG", "/nowhere/hub.yaml")
     with pytest.raises(ConfigError, match="does not exist"):
@@ -97,12 +118,13 @@ def test_the_documentation_is_current():
 
 def test_every_setting_is_documented():
     for name, model in reference.sections():
-        assert [key for key, info in model.model_fields.items() if not info.description] == [], name
+        for inner in (model, *dict(reference.inner_sections(model)).values()):
+            assert [key for key, info in inner.model_fields.items() if not info.description] == [], name
 
 
 def test_the_example_with_everything_uncommented_is_the_default(configure):
     lines = reference.EXAMPLE.read_text().splitlines()
-    text = "\n".join(line.replace("  #", "  ", 1) for line in lines if not line.startswith(("#", "  # ")))
+    text = "\n".join(line.replace("  #", "  ", 1) for line in lines if not line.lstrip().startswith("# "))
     read, default = configure(text), configure("")
     assert read.model_copy(update={"server": default.server}) == default
     assert {name: set(section) for name, section in yaml.safe_load(text).items()} == known_names()

@@ -1,26 +1,34 @@
 """Text to vectors, for the process: which embedder is configured, and the vectors of queries.
 
-``get_embedder`` for whoever embeds in the background, ``embed_query`` on the path of a request.
+``get_embedder`` for whoever embeds in the background, ``embed_query`` and ``embed_queries`` on the path of a request.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from memoryhub.config import get_config
 
 from .base import Embedder, ModelNotReady, ModelPackagesMissing
+from .queries import QueryCache
 
 if TYPE_CHECKING:
     from .base import Vector
 
-__all__ = ["Embedder", "ModelNotReady", "ModelPackagesMissing", "embed_query", "get_embedder", "reset", "warm"]
-
-#: What a key of the query cache may hold, in characters: more than any embedder reads.
-MAX_QUERY_CHARS = 16_384
+__all__ = [
+    "Embedder",
+    "ModelNotReady",
+    "ModelPackagesMissing",
+    "embed_queries",
+    "embed_query",
+    "get_embedder",
+    "query_cache",
+    "reset",
+    "warm",
+]
 
 
 @lru_cache(maxsize=1)
@@ -33,9 +41,13 @@ def get_embedder() -> Embedder | None:
         from .hashing import HashingEmbedder
 
         return HashingEmbedder()
+    if config.search.embedder == "remote":
+        from .remote import RemoteEmbedder
+
+        return RemoteEmbedder(config.search.remote, keep_late=remember)
     from .local import LocalEmbedder
 
-    return LocalEmbedder(config.server.home)
+    return LocalEmbedder(config.server.home, batch_size=config.search.embed_batch)
 
 
 def warm(wait_seconds: float = 0) -> bool:
@@ -47,27 +59,41 @@ def warm(wait_seconds: float = 0) -> bool:
 def embed_query(text: str) -> Vector | None:
     """The query's vector (read-only), or None when no model is ready: then answer by keyword and say ``degraded``.
 
-    Takes about a millisecond, and never waits for the model to load: the first call starts that in the background.
+    Takes about a millisecond with the bundled model, and never waits for it to load: the first call starts that
+    in the background. A remote endpoint is waited for as long as ``search.remote.query_timeout_ms`` says.
     """
-    try:
-        return query_cache()(text[:MAX_QUERY_CHARS])
-    except ModelNotReady:
-        return None
+    found = embed_queries([text])
+    return found[0] if found else None
 
 
-@lru_cache(maxsize=1)
-def query_cache() -> Callable[[str], Vector | None]:
-    # an exception is not cached, so "not ready" is asked anew each time
-    return lru_cache(maxsize=get_config().search.query_cache)(embed_one)
-
-
-def embed_one(text: str) -> Vector | None:
+def embed_queries(texts: Sequence[str]) -> list[Vector] | None:
+    """Vectors of several queries at the price of one question to the model; None when there is none for some."""
     embedder = get_embedder()
     if embedder is None:
         return None
-    vector = embedder.embed([text])[0]
-    vector.setflags(write=False)
-    return vector
+    cache = query_cache()
+    found = {text: cache.get(embedder.name, text) for text in texts}
+    missing = [text for text, vector in found.items() if vector is None]
+    try:
+        made = dict(zip(missing, embedder.embed_queries(missing) if missing else [], strict=True))
+    except ModelNotReady:
+        return None
+    for text, vector in made.items():
+        cache.put(embedder.name, text, vector)
+    return [made[text] if vector is None else vector for text in texts for vector in [found[text]]]
+
+
+@lru_cache(maxsize=1)
+def query_cache() -> QueryCache:
+    """The vectors of this process's queries, with counts of hits and misses."""
+    return QueryCache(get_config().search.query_cache)
+
+
+def remember(text: str, vector: Vector) -> None:
+    """Keeps a query's vector that nobody waited for."""
+    embedder = get_embedder()
+    if embedder is not None:
+        query_cache().put(embedder.name, text, vector)
 
 
 def reset() -> None:

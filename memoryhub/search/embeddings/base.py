@@ -18,8 +18,10 @@ class ModelNotReady(Exception):
 
     code = "model_not_ready"
 
-    def __init__(self, message: str | None = None) -> None:
+    def __init__(self, message: str | None = None, *, retry_in: float | None = None) -> None:
         super().__init__(message or self.__doc__)
+        #: seconds after which trying again makes sense, where that is known
+        self.retry_in = retry_in
 
 
 class ModelPackagesMissing(ModelNotReady):
@@ -46,6 +48,10 @@ class Embedder(Protocol):
     def dimension(self) -> int: ...
 
     @property
+    def batch_size(self) -> int:
+        """As many texts as ``embed`` likes to get at a time."""
+
+    @property
     def ready(self) -> bool:
         """Whether ``embed`` answers now. Never starts or waits for anything."""
 
@@ -61,3 +67,6 @@ class Embedder(Protocol):
 
         Raises ModelNotReady, and then has started to load the model in the background.
         """
+
+    def embed_queries(self, texts: Sequence[str]) -> list[Vector]:
+        """Like ``embed`` for a request that waits: 300 ms at most, then ModelNotReady."""

@@ -31,6 +31,7 @@ SHORTEST_STEM = 3
 class HashingEmbedder:
     name = f"hashing-{DIMENSION}"
     dimension = DIMENSION
+    batch_size = 256
     ready = True
     problem = None
 
@@ -39,6 +40,8 @@ class HashingEmbedder:
 
     def embed(self, texts: Sequence[str]) -> list[Vector]:
         return [embed_text(text) for text in texts]
+
+    embed_queries = embed
 
 
 def embed_text(text: str) -> Vector:

@@ -28,8 +28,9 @@ class LocalEmbedder:
     name = MODEL_NAME
     dimension = DIMENSION
 
-    def __init__(self, home: Path, *, threads: int = 1) -> None:
+    def __init__(self, home: Path, *, batch_size: int = 16, threads: int = 1) -> None:
         self.home = home
+        self.batch_size = batch_size
         self.threads = threads
         self.problem: str | None = None
         self._encoder: Encoder | None = None
@@ -52,6 +53,8 @@ class LocalEmbedder:
             self._start()
             raise ModelNotReady(self.problem)
         return self._encoder.encode(texts) if texts else []
+
+    embed_queries = embed
 
     def _start(self) -> threading.Thread | None:
         """The thread that loads, started unless the model is there or has just failed to load."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import connection
 
 from memoryhub.access.principals import Principal
@@ -81,11 +80,11 @@ def texts(statement: str, **values: Any) -> list[Text]:
 
 
 def embed(rows: Sequence[Text], embedder: Embedder, *, principal: Principal) -> None:
-    """Embeds and writes, ``search.embed_batch`` texts at a time. Safe to repeat, and beside another doing the same.
+    """Embeds and writes, as many texts at a time as the embedder likes. Safe to repeat, and beside others.
 
     Outside of any transaction: a model at work must not hold rows that somebody wants to delete.
     """
-    size = settings.CONFIG.search.embed_batch
+    size = embedder.batch_size
     for some in (rows[start : start + size] for start in range(0, len(rows), size)):
         vectors = [as_text(vector) for vector in embedder.embed([row.content for row in some])]
         with behind_walls(principal):

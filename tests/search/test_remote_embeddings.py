@@ -1,0 +1,140 @@
+"""The hub with its embeddings from elsewhere, through its doors: storing, searching, health, the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+
+from memoryhub import config
+from memoryhub.access.walls import behind_walls
+from memoryhub.search import embeddings
+from memoryhub.search.embeddings import circuit, remote
+from memoryhub.search.embeddings.hashing import DIMENSION
+from memoryhub.search.models import Vector
+from memoryhub.search.vector_store import VectorStore
+from memoryhub.sync.models import Delivery
+from memoryhub.sync.services import relay
+from tests.conftest import HubClient, MakeClient
+from tests.search.conftest import STAFF
+from tests.search.embeddings import endpoint_server as days
+from tests.search.embeddings.endpoint_server import KEY, Server
+from tests.sync.mirror import registered
+from tests.waiting import until
+
+pytestmark = pytest.mark.django_db
+Deliver = Callable[[], int]
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """The endpoint that this hub is configured to ask."""
+    with days.running() as made:
+        settings = {"URL": made.url, "MODEL": "m", "DIMENSION": str(DIMENSION), "API_KEY": KEY}
+        monkeypatch.setenv("MEMORYHUB_SEARCH__EMBEDDER", "remote")
+        for name, value in settings.items():
+            monkeypatch.setenv(f"MEMORYHUB_SEARCH__REMOTE__{name}", value)
+        monkeypatch.setattr(circuit, "FIRST_PAUSE", 0.02)
+        monkeypatch.setattr(remote, "FIRST_SLEEP", 0.001)
+        forget()
+        yield made
+        monkeypatch.undo()
+        forget()
+
+
+def forget() -> None:
+    config.get_config.cache_clear()
+    embeddings.reset()
+
+
+@pytest.fixture
+def deliver(as_role: Callable[[str], AbstractContextManager[None]]) -> Iterator[Deliver]:
+    def run() -> int:
+        with behind_walls(STAFF):
+            for waiting in Delivery.objects.filter(status="pending"):
+                Delivery.objects.filter(pk=waiting.pk).update(next_at=waiting.created_at)
+        with as_role("memoryhub_system"):
+            return relay.run_once(most_rounds=3)
+
+    with registered(VectorStore()):
+        yield run
+
+
+@pytest.fixture
+def client(api: MakeClient, server: Server, deliver: Deliver) -> HubClient:
+    return api()
+
+
+def keep(client: HubClient, key: str, value: str) -> None:
+    answer = client.post("/memory/context/store", {"key": key, "value": value, "layer": "long_term", "scope": "tenant"})
+    assert answer.status_code in (200, 201), answer.content
+
+
+def search(client: HubClient, query: str) -> dict[str, Any]:
+    answer = client.post("/memory/context/search", {"query": query})
+    assert answer.status_code == 200, answer.content
+    return dict(answer.json())
+
+
+def allowed_again() -> None:
+    embedder = embeddings.get_embedder()
+    assert isinstance(embedder, remote.RemoteEmbedder)
+    until(lambda: embedder.circuit.seconds_left == 0, what="the end of the pause")
+
+
+def model_names() -> set[str]:
+    with behind_walls(STAFF):
+        return set(Vector.objects.values_list("model", flat=True))
+
+
+def test_entries_are_embedded_and_found_by_it(client, server, deliver):
+    keep(client, "color", "dark theme")
+    assert server.requests == [], "storing asks nobody"
+    assert deliver() == 1
+    assert model_names() == {f"remote:m:{DIMENSION}"}
+    found = search(client, "dark theme")
+    assert (found["degraded"], found["result_count"]) == (False, 1)
+
+
+@pytest.mark.parametrize("day", [days.status(500), days.hang_up, days.status(200, b"?"), days.status(429)])
+def test_while_it_is_away_words_decide_and_afterwards_all_is_made_good(client, server, deliver, day):
+    keep(client, "first", "dark theme")
+    deliver()
+    server.react = day
+    keep(client, "second", "light theme")
+    for _ in range(10):  # more often than failures park a delivery
+        assert deliver() == 0
+    with behind_walls(STAFF):
+        waiting = Delivery.objects.get(status="pending")
+    assert waiting.attempts == 0
+    found = search(client, "theme")
+    assert (found["degraded"], found["result_count"]) == (True, 2)
+    assert "keyword" in found["notice"]
+
+    server.react = days.well
+    allowed_again()
+    assert deliver() == 1
+    found = search(client, "theme")
+    assert (found["degraded"], found["result_count"]) == (False, 2)
+
+
+def test_health_says_what_is_wrong_and_sees_by_itself_when_it_is_well_again(client, server):
+    server.react = days.with_rows(lambda rows: [row | {"embedding": [1.0, 2.0]} for row in rows])
+    search(client, "theme")
+    part = client.get("/memory/health").json()["parts"]["search"]
+    assert "vectors of 2 numbers" in part["problem"]
+    assert KEY not in str(part)
+    server.react = days.well
+    embedder = embeddings.get_embedder()
+    assert isinstance(embedder, remote.RemoteEmbedder)
+    embedder.circuit._open_until = 0.0
+
+    def well_again() -> bool:
+        return bool(client.get("/memory/health").json()["parts"]["search"]["ok"])
+
+    until(well_again, what="health to be well")
+    assert search(client, "theme")["degraded"] is False
+    search(client, "theme")
+    assert client.get("/memory/health").json()["parts"]["search"]["queries"]["hits"] == 1

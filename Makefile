@@ -1,6 +1,6 @@
 # Everything the hub needs, from a fresh clone. PORT and MEMORYHUB_HOME choose port and data folder.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long lint format bench screenshots clean
+.PHONY: help run test test-long lint format bench bench-retrieval screenshots clean
 SHELL := /bin/sh
 
 VENV   := .venv
@@ -66,6 +66,9 @@ format: $(DEV_STAMP) ## let ruff correct what it can
 
 bench: $(DEV_STAMP) ## the figures of the README, each with its floor
 	$(PYTHON) -m benchmarks
+
+bench-retrieval: $(DEV_STAMP) ## what searches find, of sets in EVAL_DATA or our own conversations
+	$(PYTHON) -m benchmarks.retrieval $(if $(EVAL_DATA),--data $(EVAL_DATA))
 
 screenshots: $(DEV_STAMP) ## pictures of the admin, into screenshots/
 	$(PYTHON) -m tests.browser.screenshots

@@ -208,7 +208,7 @@ class Search(Section):
         0.6, ge=0, le=1, description="Weight of the semantic leg in a hybrid search; the rest is keyword."
     )
     depth: int = Field(100, ge=10, le=1000, description="Best rows taken from each leg before fusing.")
-    embed_batch: int = Field(16, ge=1, le=128, description="Texts embedded at a time by the relay.")
+    embed_batch: int = Field(64, ge=1, le=256, description="Texts embedded at a time by the relay.")
     query_cache: int = Field(2000, ge=0, le=100_000, description="Query embeddings remembered per process.")
     log_queries: bool = Field(True, description="Write searches to the access log.")
     remote: RemoteEmbeddings = Field(

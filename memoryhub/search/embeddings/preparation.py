@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .base import ModelPackagesMissing
-from .weights import MODEL_NAME, WEIGHTS_FILE, onnx_path, packaged_path
+from .weights import MODEL_NAME, WEIGHTS_FILE, multiplies_signed, onnx_path, packaged_path
 
 
 def silent(line: str) -> None:
@@ -51,7 +51,7 @@ def build_model() -> bytes:
     except ImportError as error:
         raise ModelPackagesMissing(f"the package {error.name}") from error
     with safe_open(packaged_path(WEIGHTS_FILE), framework="np") as weights:
-        content: bytes = bert.build(weights.get_tensor).SerializeToString()
+        content: bytes = bert.build(weights.get_tensor, signed=multiplies_signed()).SerializeToString()
     return content
 
 
@@ -70,6 +70,6 @@ def write(path: Path, content: bytes) -> None:
 
 
 def remove_older(path: Path) -> None:
-    for other in path.parent.glob(f"{MODEL_NAME}-*.onnx"):
+    for other in path.parent.glob("minilm-*.onnx"):
         if other != path:
             other.unlink(missing_ok=True)

@@ -48,7 +48,7 @@ def test_hashing_is_ready_at_once(configured: pytest.MonkeyPatch) -> None:
 
 
 def test_the_local_model_is_one_per_process_and_loads_when_warmed(local_model: pytest.MonkeyPatch) -> None:
-    assert (embedder().name, embedder().dimension, embedder().ready) == ("minilm-l6-v2-int8", 384, False)
+    assert (embedder().name, embedder().dimension, embedder().ready) == ("minilm-l6-v2-w8a8", 384, False)
     assert embedder() is embedder()
     assert embeddings.warm(LOAD_LIMIT_SECONDS)
     assert embedder().ready

@@ -15,7 +15,7 @@ from memoryhub.search.embeddings.preparation import prepare
 def test_the_file_is_small_and_named_by_its_content(model_home: Path) -> None:
     path = prepare(model_home)
     assert path.parent == model_home / "models"
-    assert path.name.startswith("minilm-l6-v2-int8-")
+    assert path.name.startswith("minilm-l6-v2-w8a8-")
     assert 20e6 < path.stat().st_size < 25e6
 
 

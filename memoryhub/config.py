@@ -209,6 +209,9 @@ class Search(Section):
     )
     depth: int = Field(100, ge=10, le=1000, description="Best rows taken from each leg before fusing.")
     embed_batch: int = Field(64, ge=1, le=256, description="Texts embedded at a time by the relay.")
+    context_words: int = Field(
+        40, ge=0, le=200, description="Words before a message that its second vector is made with; 0 for none."
+    )
     query_cache: int = Field(2000, ge=0, le=100_000, description="Query embeddings remembered per process.")
     log_queries: bool = Field(True, description="Write searches to the access log.")
     remote: RemoteEmbeddings = Field(

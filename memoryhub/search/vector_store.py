@@ -9,9 +9,10 @@ from uuid import UUID
 
 from memoryhub.access.principals import system_principal
 from memoryhub.access.walls import behind_walls
-from memoryhub.search.embeddings import Embedder, ModelNotReady, ModelPackagesMissing, get_embedder
+from memoryhub.search.embeddings import ModelNotReady, ModelPackagesMissing
 from memoryhub.search.services import index
 from memoryhub.search.services.index import ROWS_AT_A_TIME, Text
+from memoryhub.search.services.spaces import Space, active_space
 from memoryhub.sync.models import Delivery
 from memoryhub.sync.stores import NotReady, Problem, Topic, topic_of
 
@@ -34,32 +35,30 @@ class VectorStore:
 
     def start(self) -> None:
         self._stopping.clear()
-        embedder = get_embedder()
-        if embedder is not None:
-            embedder.warm()
+        space = active_space()
+        if space is not None:
+            space.embedder.warm()
 
     def stop(self) -> None:
         self._stopping.set()
 
     def deliver(self, batch: Sequence[Delivery]) -> dict[int, Problem]:
-        embedder = get_embedder()
-        if embedder is None:
+        space = active_space()
+        if space is None:
             return {}
         until = time.monotonic() + LONGEST_SECONDS
         try:
-            return {delivery.pk: reason for delivery, reason in self._unfinished(batch, embedder, until)}
+            return {delivery.pk: reason for delivery, reason in self._unfinished(batch, space, until)}
         except ModelPackagesMissing as error:
             raise NotReady(str(error), retry_in=MISSING_PAUSE) from error
         except ModelNotReady as error:
             raise NotReady(str(error), retry_in=error.retry_in or LOADING_PAUSE) from error
 
-    def _unfinished(
-        self, batch: Sequence[Delivery], embedder: Embedder, until: float
-    ) -> Iterator[tuple[Delivery, NotReady]]:
+    def _unfinished(self, batch: Sequence[Delivery], space: Space, until: float) -> Iterator[tuple[Delivery, NotReady]]:
         for group in by_tenant(batch):
             waiting = list(group)
             while waiting and not self._stopping.is_set() and time.monotonic() < until:
-                waiting = embed_some(waiting, embedder)
+                waiting = embed_some(waiting, space)
             for delivery in waiting:
                 yield delivery, NotReady("There was no time for all of it yet.", retry_in=0)
 
@@ -71,7 +70,7 @@ def by_tenant(batch: Sequence[Delivery]) -> list[list[Delivery]]:
     return list(groups.values())
 
 
-def embed_some(deliveries: Sequence[Delivery], embedder: Embedder) -> list[Delivery]:
+def embed_some(deliveries: Sequence[Delivery], space: Space) -> list[Delivery]:
     """Embeds up to ROWS_AT_A_TIME rows of deliveries of one tenant; the deliveries that need another round."""
     principal = system_principal(NAME, deliveries[0].tenant_id)
     rows: dict[UUID, Text] = {}
@@ -79,16 +78,16 @@ def embed_some(deliveries: Sequence[Delivery], embedder: Embedder) -> list[Deliv
     with behind_walls(principal):
         for delivery in deliveries:
             room = ROWS_AT_A_TIME - len(rows)
-            found = lacking(delivery, embedder.name, room) if room else []
+            found = lacking(delivery, space, room) if room else []
             rows.update((row.row_id, row) for row in found)
             if len(found) == room:
                 again.append(delivery)
-    index.embed(list(rows.values()), embedder, principal=principal)
+    index.embed(list(rows.values()), space, principal=principal)
     return again
 
 
-def lacking(delivery: Delivery, model: str, limit: int) -> list[Text]:
+def lacking(delivery: Delivery, space: Space, limit: int) -> list[Text]:
     event = delivery.event
     if topic_of(event.event_type) == ENTRY:
-        return index.lacking_of_entry(delivery.object_id, model)
-    return index.lacking_of_session(delivery.tenant_id, event.context_key, delivery.version, model, limit)
+        return index.lacking_of_entry(delivery.object_id, space)
+    return index.lacking_of_session(delivery.tenant_id, event.context_key, delivery.version, space, limit)

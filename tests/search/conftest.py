@@ -13,9 +13,9 @@ from memoryhub.access.ids import new_id
 from memoryhub.access.principals import Principal
 from memoryhub.access.walls import behind_walls
 from memoryhub.registry.models import ContextEntry
-from memoryhub.search.embeddings import get_embedder
 from memoryhub.search.models import IndexRow, Vector
 from memoryhub.search.services.search import SearchAnswer, search
+from memoryhub.search.services.spaces import active_space
 
 #: May write the rows of every tenant, and global ones.
 STAFF = Principal(kind="staff", name="test")
@@ -34,11 +34,11 @@ def index_row(content: str, **fields: Any) -> IndexRow:
 
 
 def embed(rows: Sequence[IndexRow]) -> None:
-    embedder = get_embedder()
-    assert embedder is not None
-    vectors = zip(rows, embedder.embed([row.content for row in rows]), strict=True)
+    space = active_space()
+    assert space is not None
+    vectors = zip(rows, space.embedder.embed([row.content for row in rows]), strict=True)
     Vector.objects.bulk_create(
-        Vector(row_id=row.id, model=embedder.name, tenant_id=row.tenant_id, reach=row.reach, version=row.version,
+        Vector(row_id=row.id, model=space.name, tenant_id=row.tenant_id, reach=row.reach, version=row.version,
                embedding=vector)
         for row, vector in vectors
     )  # fmt: skip

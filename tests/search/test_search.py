@@ -122,7 +122,7 @@ def test_explain_parts_sum_up(remember, find):
 
 def test_without_a_model_words_decide_and_the_answer_says_so(remember, find, monkeypatch):
     wanted = remember("the dark theme")
-    monkeypatch.setattr(embeddings, "embed_query", lambda text: None)
+    monkeypatch.setattr(embeddings, "embed_query", lambda text, embedder: None)
     for mode in ("semantic", "hybrid"):
         answer = find("dark", mode=mode)
         assert ids(answer) == [wanted]

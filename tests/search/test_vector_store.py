@@ -11,11 +11,12 @@ from django.core.management import call_command
 
 from memoryhub.access.walls import behind_walls
 from memoryhub.search import vector_store
-from memoryhub.search.embeddings import ModelNotReady, get_embedder
+from memoryhub.search.embeddings import ModelNotReady
 from memoryhub.search.embeddings.hashing import HashingEmbedder
 from memoryhub.search.health import waiting
 from memoryhub.search.models import IndexRow, Vector
 from memoryhub.search.services import index
+from memoryhub.search.services.spaces import active_space
 from memoryhub.search.vector_store import VectorStore
 from memoryhub.sync.models import Delivery
 from memoryhub.sync.services import relay
@@ -137,16 +138,16 @@ def test_a_removed_row_takes_its_vector_along_at_once(client, deliver):
 def test_an_older_version_never_overwrites_a_newer_vector(tenant):
     row = index_row("red", version=2)
     add([row])
-    embedder = get_embedder()
-    assert embedder is not None
-    index.embed([index.Text(row.id, 1, "stale")], embedder, principal=STAFF)
+    space = active_space()
+    assert space is not None
+    index.embed([index.Text(row.id, 1, "stale")], space, principal=STAFF)
     assert vectors() == {"red": 2}
 
 
 def test_a_row_that_is_gone_gets_no_vector(tenant):
-    embedder = get_embedder()
-    assert embedder is not None
-    index.embed([index.Text(index_row("red").id, 1, "red")], embedder, principal=STAFF)
+    space = active_space()
+    assert space is not None
+    index.embed([index.Text(index_row("red").id, 1, "red")], space, principal=STAFF)
     with behind_walls(STAFF):
         assert not Vector.objects.exists()
 

@@ -56,19 +56,22 @@ def warm(wait_seconds: float = 0) -> bool:
     return embedder is not None and embedder.warm(wait_seconds)
 
 
-def embed_query(text: str) -> Vector | None:
+def embed_query(text: str, embedder: Embedder | None = None) -> Vector | None:
     """The query's vector (read-only), or None when no model is ready: then answer by keyword and say ``degraded``.
 
     Takes about a millisecond with the bundled model, and never waits for it to load: the first call starts that
     in the background. A remote endpoint is waited for as long as ``search.remote.query_timeout_ms`` says.
     """
-    found = embed_queries([text])
+    found = embed_queries([text], embedder)
     return found[0] if found else None
 
 
-def embed_queries(texts: Sequence[str]) -> list[Vector] | None:
-    """Vectors of several queries at the price of one question to the model; None when there is none for some."""
-    embedder = get_embedder()
+def embed_queries(texts: Sequence[str], embedder: Embedder | None = None) -> list[Vector] | None:
+    """Vectors of several queries at the price of one question to the model; None when there is none for some.
+
+    By ``embedder``, or the configured one.
+    """
+    embedder = embedder or get_embedder()
     if embedder is None:
         return None
     cache = query_cache()

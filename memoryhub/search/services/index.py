@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -11,30 +11,34 @@ from django.db import connection
 
 from memoryhub.access.principals import Principal
 from memoryhub.access.walls import behind_walls, verb
+from memoryhub.search.contexts import words_before
 from memoryhub.search.models import IndexRow
+from memoryhub.search.services.spaces import Space
 
 if TYPE_CHECKING:
-    from memoryhub.search.embeddings import Embedder
+    from memoryhub.search.embeddings.base import Vector
 
 #: No embedder reads further; longer texts need not travel.
 MOST_CHARACTERS = 16_384
 #: Rows whose texts are held in memory at a time.
 ROWS_AT_A_TIME = 256
 
+COLUMNS = f"""i.id, i.version, left(i.content, {MOST_CHARACTERS}), i.tenant_id,
+  CASE WHEN i.kind = 'message' THEN i.session_id END, CASE WHEN i.kind = 'message' THEN i.sequence END"""
 LACKS_VECTOR = """NOT EXISTS (
   SELECT FROM memory_context_vectors v WHERE v.row_id = i.id AND v.model = %(model)s AND v.version >= i.version)"""
 LACKING_OF_ENTRY = f"""
-SELECT i.id, i.version, left(i.content, {MOST_CHARACTERS}) FROM memory_search_index i
+SELECT {COLUMNS} FROM memory_search_index i
 WHERE i.id = %(object_id)s AND {LACKS_VECTOR}
 """
 LACKING_OF_SESSION = f"""
-SELECT i.id, i.version, left(i.content, {MOST_CHARACTERS}) FROM memory_search_index i
+SELECT {COLUMNS} FROM memory_search_index i
 WHERE i.tenant_id = %(tenant)s AND i.session_id = %(session)s AND i.kind = 'message' AND i.sequence <= %(last)s
   AND {LACKS_VECTOR}
 ORDER BY i.sequence LIMIT %(limit)s
 """
 LACKING = f"""
-SELECT i.id, i.version, left(i.content, {MOST_CHARACTERS}) FROM memory_search_index i
+SELECT {COLUMNS} FROM memory_search_index i
 WHERE i.id > %(after)s AND i.tenant_id IS NOT DISTINCT FROM %(tenant)s AND {LACKS_VECTOR}
 ORDER BY i.id LIMIT %(limit)s
 """
@@ -57,20 +61,28 @@ BEFORE_ALL = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What to embed of one version of an index row."""
+    """What to embed of one version of an index row. ``context``: the words said before it, where it is a message."""
 
     row_id: UUID
     version: int
     content: str
+    tenant_id: str | None = None
+    session_id: str | None = None
+    sequence: int | None = None
+    context: str = ""
+
+    @property
+    def in_context(self) -> str:
+        return f"{self.context} {self.content}"
 
 
-def lacking_of_entry(object_id: UUID, model: str) -> list[Text]:
-    return texts(LACKING_OF_ENTRY, object_id=object_id, model=model)
+def lacking_of_entry(object_id: UUID, space: Space) -> list[Text]:
+    return texts(LACKING_OF_ENTRY, object_id=object_id, model=space.name)
 
 
-def lacking_of_session(tenant: str | None, session: str, last: int, model: str, limit: int) -> list[Text]:
+def lacking_of_session(tenant: str | None, session: str, last: int, space: Space, limit: int) -> list[Text]:
     """Messages of the session up to number ``last`` that lack a current vector, the oldest first."""
-    return texts(LACKING_OF_SESSION, tenant=tenant, session=session, last=last, model=model, limit=limit)
+    return texts(LACKING_OF_SESSION, tenant=tenant, session=session, last=last, model=space.name, limit=limit)
 
 
 def texts(statement: str, **values: Any) -> list[Text]:
@@ -79,16 +91,36 @@ def texts(statement: str, **values: Any) -> list[Text]:
         return [Text(*row) for row in cursor.fetchall()]
 
 
-def embed(rows: Sequence[Text], embedder: Embedder, *, principal: Principal) -> None:
-    """Embeds and writes, as many texts at a time as the embedder likes. Safe to repeat, and beside others.
+def embed(rows: Sequence[Text], space: Space, *, principal: Principal) -> None:
+    """Embeds and writes, as many rows at a time as the embedder likes texts. Safe to repeat, and beside others.
 
     Outside of any transaction: a model at work must not hold rows that somebody wants to delete.
     """
-    size = embedder.batch_size
+    size = space.embedder.batch_size
     for some in (rows[start : start + size] for start in range(0, len(rows), size)):
-        vectors = [as_text(vector) for vector in embedder.embed([row.content for row in some])]
         with behind_walls(principal):
-            write(some, vectors, embedder.name)
+            said = in_contexts(some, space)
+        vectors = [as_text(vector) for vector in vectors_of(said, space)]
+        with behind_walls(principal):
+            write(some, vectors, space.name)
+
+
+def in_contexts(rows: Sequence[Text], space: Space) -> list[Text]:
+    """The rows with what was said before them. Read after the rows: what is erased in between also raises their
+    version, so that a vector with its words counts as lacking."""
+    before = words_before(rows, space.context_words)
+    return [replace(row, context=before.get(row.row_id, "")) for row in rows]
+
+
+def vectors_of(rows: Sequence[Text], space: Space) -> list[Vector]:
+    """(u + c) / 2 of each row, u being the vector of the text and c that of the text in its context.
+
+    Not of length 1: its inner product with a query's vector is the mean of the two cosines. Without context c is u.
+    """
+    spoken = [row for row in rows if row.context]
+    made = space.embedder.embed([row.content for row in rows] + [row.in_context for row in spoken])
+    contexts = dict(zip((row.row_id for row in spoken), made[len(rows) :], strict=True))
+    return [0.5 * (alone + contexts.get(row.row_id, alone)) for row, alone in zip(rows, made, strict=False)]
 
 
 def as_text(vector: Any) -> str:
@@ -130,14 +162,14 @@ def make_words(*, principal: Principal, after: UUID = BEFORE_ALL) -> UUID | None
     return ids[-1] if ids else None
 
 
-def embed_lacking(*, principal: Principal, embedder: Embedder, after: UUID = BEFORE_ALL) -> UUID | None:
+def embed_lacking(*, principal: Principal, space: Space, after: UUID = BEFORE_ALL) -> UUID | None:
     """Embeds the next rows of the principal's tenant (None: global rows) that lack a current vector.
 
     Gives the id to go on after; None when that was the end. Raises ModelNotReady.
     """
     with behind_walls(principal):
-        found = texts(LACKING, after=after, tenant=principal.tenant_id, model=embedder.name, limit=ROWS_AT_A_TIME)
-    embed(found, embedder, principal=principal)
+        found = texts(LACKING, after=after, tenant=principal.tenant_id, model=space.name, limit=ROWS_AT_A_TIME)
+    embed(found, space, principal=principal)
     return found[-1].row_id if found else None
 
 

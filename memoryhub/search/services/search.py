@@ -26,6 +26,7 @@ from memoryhub.search.requests import (
     checked_mode,
     checked_query,
 )
+from memoryhub.search.services.spaces import active_space
 
 if TYPE_CHECKING:
     from memoryhub.search.embeddings.base import Vector
@@ -132,11 +133,11 @@ def answer_to(wanted: Wanted, principal: Principal) -> SearchAnswer:
 
 
 def query_vector(wanted: Wanted) -> tuple[Vector | None, str]:
-    """The query's vector and the name of its model; None while there is no model, and when words are enough."""
-    embedder = embeddings.get_embedder()
-    if wanted.mode == "keyword" or embedder is None:
+    """The query's vector and the name of its space; None while there is no model, and when words are enough."""
+    space = None if wanted.mode == "keyword" else active_space()
+    if space is None:
         return None, ""
-    return embeddings.embed_query(wanted.query), embedder.name
+    return embeddings.embed_query(wanted.query, space.embedder), space.name
 
 
 def shown(hits: Sequence[Hit], wanted: Wanted, principal: Principal) -> list[dict[str, Any]]:

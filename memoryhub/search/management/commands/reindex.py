@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from memoryhub.access.principals import system_principal
-from memoryhub.search.embeddings import get_embedder
 from memoryhub.search.services import index
+from memoryhub.search.services.spaces import active_space
 
 #: What preparing and loading the model may take.
 WAIT_SECONDS = 120.0
@@ -41,13 +41,13 @@ class Command(BaseCommand):
         self.report(tenant, "words made", steps, 1000)
 
     def vectors(self, tenant: str | None) -> None:
-        embedder = get_embedder()
-        if embedder is None:
+        space = active_space()
+        if space is None:
             self.stdout.write("Vectors are left alone: search.embedder is 'off'.")
             return
-        if not embedder.warm(WAIT_SECONDS):
-            raise CommandError(embedder.problem or "The embedding model is still loading. Repeat in a minute.")
-        step = partial(index.embed_lacking, principal=system_principal("reindex", tenant), embedder=embedder)
+        if not space.embedder.warm(WAIT_SECONDS):
+            raise CommandError(space.embedder.problem or "The embedding model is still loading. Repeat in a minute.")
+        step = partial(index.embed_lacking, principal=system_principal("reindex", tenant), space=space)
         self.report(tenant, "rows embedded", index.all_steps(lambda after: step(after=after)), index.ROWS_AT_A_TIME)
 
     def report(self, tenant: str | None, what: str, steps: Any, size: int) -> None:

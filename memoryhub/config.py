@@ -217,6 +217,15 @@ class Search(Section):
     remote: RemoteEmbeddings = Field(
         default_factory=RemoteEmbeddings, description="An OpenAI-compatible endpoint that makes the embeddings."
     )
+    index_check_seconds: int = Field(
+        300, ge=5, le=86_400, description="Pause between looks for tenants that need a vector index of their own."
+    )
+    index_memory_mb: int = Field(
+        1024,
+        ge=64,
+        le=65_536,
+        description="Memory for building one vector index, in MiB; 200,000 vectors of 384 numbers take about 350.",
+    )
 
     @field_validator("embedder", mode="before")
     @classmethod

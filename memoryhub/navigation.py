@@ -30,6 +30,7 @@ GROUPS: dict[str, tuple[Item, ...]] = {
         Item("registry.contextgroup", "Groups", "folder"),
         Item("registry.accessrecord", "Access log", "visibility"),
         Item("search.indexrow", "Search index", "manage_search"),
+        Item("search.vectorindex", "Vector indexes", "hub"),
     ),
     "Sessions": (
         Item("sessions_app.session", "Sessions", "forum"),

@@ -87,6 +87,7 @@ OWNER_COMMANDS = {
     "makemigrations",
     "sqlmigrate",
     "maintain",
+    "build_vector_indexes",
     "backup",
     "restore",
     "first_boot",

@@ -93,7 +93,15 @@ def services(config: Config) -> list[Program]:
         # nice: embedding may take all that the machine has left, but never what a request needs
         Program("relay", manage("relay"), role="system", stop_stage=3, grace=10, nice=10),
         Program("maintain", manage("maintain"), role="owner", kind="periodic", every=3600, stop_stage=4, nice=5),
+        vector_indexes(config),
     ]
+
+
+def vector_indexes(config: Config) -> Program:
+    """Mostly a look of a second; a build takes minutes and may be killed at any time: the next run goes on."""
+    every = float(config.search.index_check_seconds)
+    command = manage("build_vector_indexes")
+    return Program("indexes", command, role="owner", kind="periodic", every=every, stop_stage=1, grace=3, nice=10)
 
 
 def model_preparation(config: Config) -> list[Program]:

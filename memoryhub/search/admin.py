@@ -17,7 +17,7 @@ from unfold.decorators import display
 from memoryhub.access.admin.base import BigTable, ListedColumns, ReadOnlyAdmin, VisibleRows
 from memoryhub.access.admin.cells import code_cell, moment_cell, prose_cell, text_cell
 from memoryhub.access.admin.filters import TenantFilter, exactly
-from memoryhub.search.models import IndexRow, Vector
+from memoryhub.search.models import IndexRow, Vector, VectorIndex
 
 PAGES = {
     IndexRow.Kind.ENTRY: "admin:registry_contextentry_change",
@@ -128,3 +128,71 @@ class IndexRowAdmin(ListedColumns, BigTable, VisibleRows, ReadOnlyAdmin):
     @display(description="Text")
     def whole(self, row: IndexRow) -> SafeString:
         return prose_cell(row.content)
+
+
+STATUSES = {"In use": "success", "Being built": "info", "Failed: tried again later": "danger"}
+
+
+@admin.register(VectorIndex)
+class VectorIndexAdmin(ReadOnlyAdmin):
+    """Of tenants with more rows than are compared exactly. A process of the hub builds and drops them."""
+
+    list_display = ["tenant", "covers", "model", "shown_status", "vectors", "megabytes", "took", "built"]
+    list_filter = [TenantFilter, ("status", ChoicesDropdownFilter)]
+    fields = [
+        ("tenant", "covers", "model"),
+        ("shown_status", "attempts", "began"),
+        "why",
+        ("vectors", "dimension", "exact_up_to"),
+        ("megabytes", "took", "built"),
+        "large",
+        "shown_name",
+    ]
+    readonly_fields = [
+        "tenant", "covers", "shown_status", "vectors", "megabytes", "took", "built", "began", "why", "large",
+        "shown_name",
+    ]  # fmt: skip
+
+    @display(description="Tenant", ordering="tenant_id")
+    def tenant(self, index: VectorIndex) -> SafeString:
+        return text_cell(index.tenant_id, 40)
+
+    @display(description="Covers")
+    def covers(self, index: VectorIndex) -> SafeString:
+        return text_cell("all of the tenant" if index.reach is None else f"only {index.reach}", 60)
+
+    @display(description="Status", ordering="status", label=STATUSES)
+    def shown_status(self, index: VectorIndex) -> str:
+        return str(index.get_status_display())
+
+    @display(description="Vectors", ordering="rows")
+    def vectors(self, index: VectorIndex) -> str:
+        return f"{index.rows:,}"
+
+    @display(description="Size", ordering="bytes")
+    def megabytes(self, index: VectorIndex) -> str:
+        return f"{index.bytes / 1e6:,.0f} MB" if index.bytes else "–"
+
+    @display(description="Build took")
+    def took(self, index: VectorIndex) -> str:
+        return "–" if index.seconds is None else f"{index.seconds:,.0f} s"
+
+    @display(description="Built", ordering="built_at")
+    def built(self, index: VectorIndex) -> SafeString:
+        return moment_cell(index.built_at, "not yet")
+
+    @display(description="Last attempt began")
+    def began(self, index: VectorIndex) -> SafeString:
+        return moment_cell(index.started_at)
+
+    @display(description="Why it failed")
+    def why(self, index: VectorIndex) -> SafeString:
+        return prose_cell(index.reason)
+
+    @display(description="Large parts")
+    def large(self, index: VectorIndex) -> SafeString:
+        return prose_cell("\n".join(index.large_reaches))
+
+    @display(description="Name in the database")
+    def shown_name(self, index: VectorIndex) -> SafeString:
+        return code_cell(index.name)

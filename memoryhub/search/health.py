@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from django.db import connection
 
 from memoryhub.search.embeddings import get_embedder, query_cache
@@ -34,3 +36,12 @@ def waiting() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT search_vectors_waiting(%s)", [MOST_COUNTED])
         return int(cursor.fetchone()[0])
+
+
+def vector_indexes() -> Part:
+    """The indexes of tenants too large to be searched exactly, by what has become of them."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT search_vector_indexes_by_status()")
+        detail = json.loads(cursor.fetchone()[0])
+    problem = "A large tenant is searched slowly: its vector index could not be built. See Vector indexes in the admin."
+    return Part(problem if detail["failed"] else "", detail)

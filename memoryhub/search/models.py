@@ -10,7 +10,8 @@ from django.db.models import Case, Value, When
 from django.db.models.functions import Concat, Now
 from pgvector.django import HalfVectorField
 
-from memoryhub.access.visibility import VisibleQuerySet
+from memoryhub.access.ids import new_id
+from memoryhub.access.visibility import TenantQuerySet, VisibleQuerySet
 
 TEXT = models.TextField()
 #: Whom a row reaches, as one sortable text: "g", "t", "u:<user>", "s:<session>", "a:<agent>".
@@ -103,3 +104,48 @@ class Vector(models.Model):
 
     def __str__(self) -> str:
         return f"{self.row_id} ({self.model})"
+
+
+class VectorIndex(models.Model):
+    """A vector index of one tenant's rows, or of one ``reach`` of it (None: all), in one model.
+
+    Only tenants with more rows than are compared exactly have one. ``exact_up_to`` is that number when the
+    row was last looked at, ``large_reaches`` are the reaches above it. ``name`` is the index in the database.
+    """
+
+    class Status(models.TextChoices):
+        BUILDING = "building", "Being built"
+        READY = "ready", "In use"
+        FAILED = "failed", "Failed: tried again later"
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    tenant_id = models.TextField()
+    model = models.TextField()
+    reach = models.TextField(db_collation="C", null=True)
+    name = models.TextField(unique=True)
+    dimension = models.IntegerField()
+    status = models.TextField(choices=Status.choices, default=Status.BUILDING)
+    reason = models.TextField(default="", db_default="", help_text="Why the last attempt failed.")
+    attempts = models.IntegerField(default=0, db_default=0, help_text="Attempts since it was last in use.")
+    rows = models.BigIntegerField(help_text="Vectors when last counted.")
+    exact_up_to = models.IntegerField()
+    large_reaches = ArrayField(models.TextField(db_collation="C"), default=list)
+    bytes = models.BigIntegerField(default=0, db_default=0)
+    seconds = models.FloatField(null=True, help_text="How long the build took.")
+    started_at = models.DateTimeField(db_default=Now(), help_text="When the last attempt began.")
+    built_at = models.DateTimeField(null=True)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        db_table = "memory_vector_indexes"
+        verbose_name_plural = "vector indexes"
+        ordering = ["-rows"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant_id", "model", "reach"], name="vector_index_once", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id} {self.reach or ''} ({self.model})"

@@ -18,6 +18,7 @@ from memoryhub.access.principals import system_principal
 from memoryhub.access.walls import behind_walls
 from memoryhub.registry.models import ContextGroup, Relationship
 from memoryhub.registry.services import access_log
+from memoryhub.search.models import VectorIndex
 from tests.conftest import MakeClient, role
 from tests.contract.calls import is_uuid
 from tests.contract.recipes import RECIPES, all_recipes
@@ -63,6 +64,7 @@ def make_what_no_address_makes(world: World) -> None:
     with behind_walls(system_principal("test", world.tenant)):
         Relationship.objects.create(source_id=source, target_id=target, relationship_type=world.text(), **fields)
         ContextGroup.objects.create(name=world.text(), description=world.text(), **fields)
+        VectorIndex.objects.create(name=world.text(), model="m", dimension=2, rows=1, exact_up_to=1, **fields)
 
 
 @pytest.fixture

@@ -11,5 +11,5 @@ class Migration(migrations.Migration):
     """An index that stays empty as long as vectors are short."""
 
     atomic = False
-    dependencies = [("search", "0008_nearest")]
+    dependencies = [("search", "0009_nearest")]
     operations = [migrations.RunSQL(MAKE, "DROP INDEX CONCURRENTLY IF EXISTS long_vectors_by_reach")]

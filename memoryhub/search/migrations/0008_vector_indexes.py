@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     """What is known of the vector indexes that single tenants have."""
 
     dependencies = [
-        ('search', '0006_names_for_people'),
+        ('search', '0007_context_renewed'),
     ]
 
     operations = [

@@ -137,5 +137,5 @@ DROP FUNCTION search_vectors_in(text, text, text);
 class Migration(migrations.Migration):
     """The nearest vectors of a big tenant, by the indexes that were built for it."""
 
-    dependencies = [("search", "0007_vector_indexes")]
+    dependencies = [("search", "0008_vector_indexes")]
     operations = [migrations.RunSQL(VECTORS + STATEMENT + NEAREST + SUMMARY + OPEN_TO_NOBODY, BEFORE)]

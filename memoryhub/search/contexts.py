@@ -1,10 +1,12 @@
-"""What was said before a message: the words that its second vector is made with.
+"""What the two vectors of a message are made from: what it states, and all of it with the words before it.
 
 A message alone often does not say what it is about ("Yes, on Friday!"); with the words before it, it does.
+And what it asks tells little of who speaks ("I start on Monday. How was your trip?").
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,6 +33,9 @@ CROSS JOIN LATERAL (
     AND i.sequence BETWEEN s.first AND s.last
 ) p ORDER BY s.n, p.sequence
 """
+
+
+SENTENCE_ENDS = re.compile(r"(?<=[.!?])\s+")
 
 
 class Said(Protocol):
@@ -109,3 +114,9 @@ def contexts_of(stretch: Stretch, spoken: Sequence[tuple[int, str]], words: int)
         if last and sequence in stretch.ids:
             yield stretch.ids[sequence], " ".join(last)
         last.extend(content.split())
+
+
+def statements(text: str) -> str:
+    """The sentences that do not ask; the whole text when all do."""
+    kept = [sentence for sentence in SENTENCE_ENDS.split(text) if not sentence.rstrip().endswith("?")]
+    return " ".join(kept) or text

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from memoryhub.access.walls import behind_walls
-from memoryhub.search.contexts import words_before
+from memoryhub.search.contexts import statements, words_before
 from memoryhub.search.embeddings.hashing import HashingEmbedder
 from memoryhub.search.models import IndexRow, Vector
 from memoryhub.search.services import index
@@ -108,12 +108,12 @@ def test_a_vector_is_the_mean_of_the_text_alone_and_in_its_context(tenant):
 
 
 def test_the_number_of_words_is_part_of_the_name_of_the_space(tenant, settings):
-    assert space().name == "hashing-256/context-40"
+    assert space().name == "hashing-256/said-40"
     search = settings.CONFIG.search.model_copy(update={"context_words": 0})
     settings.CONFIG = settings.CONFIG.model_copy(update={"search": search})
     _, second = said("Shall we go to the lake?", "Yes, on Friday!")
     embed_all()
-    assert space().name == "hashing-256/context-0"
+    assert space().name == "hashing-256/said-0"
     assert vector_of(second) == pytest.approx(unit("Yes, on Friday!"), abs=1e-3)
 
 
@@ -171,3 +171,24 @@ def test_making_words_anew_renews_no_vectors(tenant):
     index.make_words(principal=STAFF.within("acme"))
     with behind_walls(STAFF):
         assert set(IndexRow.objects.values_list("version", flat=True)) == {1}
+
+
+@pytest.mark.parametrize(
+    ("text", "states"),
+    [
+        ("I start on Monday. How was your trip?", "I start on Monday."),
+        ("How was your trip? I start on Monday! Can't wait.", "I start on Monday! Can't wait."),
+        ("How was your trip? And the food?", "How was your trip? And the food?"),
+        ("see https://example.org/?q=1 for more", "see https://example.org/?q=1 for more"),
+        ("", ""),
+    ],
+)
+def test_what_a_message_states_is_what_it_does_not_ask(text, states):
+    assert statements(text) == states
+
+
+def test_what_a_message_asks_counts_in_its_context_only(tenant):
+    rows = said("I start on Monday. How was your trip?")
+    embed_all()
+    whole = unit("I start on Monday. How was your trip?")
+    assert vector_of(rows[0]) == pytest.approx((unit("I start on Monday.") + whole) / 2, abs=1e-3)

@@ -93,7 +93,7 @@ def test_entries_are_embedded_and_found_by_it(client, server, deliver):
     keep(client, "color", "dark theme")
     assert server.requests == [], "storing asks nobody"
     assert deliver() == 1
-    assert model_names() == {f"remote:m:{DIMENSION}/context-40"}
+    assert model_names() == {f"remote:m:{DIMENSION}/said-40"}
     found = search(client, "dark theme")
     assert (found["degraded"], found["result_count"]) == (False, 1)
 

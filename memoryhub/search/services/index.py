@@ -11,7 +11,7 @@ from django.db import connection
 
 from memoryhub.access.principals import Principal
 from memoryhub.access.walls import behind_walls, verb
-from memoryhub.search.contexts import words_before
+from memoryhub.search.contexts import statements, words_before
 from memoryhub.search.models import IndexRow
 from memoryhub.search.services.spaces import Space
 
@@ -72,8 +72,12 @@ class Text:
     context: str = ""
 
     @property
+    def alone(self) -> str:
+        return self.content if self.sequence is None else statements(self.content)
+
+    @property
     def in_context(self) -> str:
-        return f"{self.context} {self.content}"
+        return f"{self.context} {self.content}" if self.context else self.content
 
 
 def lacking_of_entry(object_id: UUID, space: Space) -> list[Text]:
@@ -113,14 +117,13 @@ def in_contexts(rows: Sequence[Text], space: Space) -> list[Text]:
 
 
 def vectors_of(rows: Sequence[Text], space: Space) -> list[Vector]:
-    """(u + c) / 2 of each row, u being the vector of the text and c that of the text in its context.
+    """(u + c) / 2 of each row, u being the vector of what it states and c that of the whole text in its context.
 
-    Not of length 1: its inner product with a query's vector is the mean of the two cosines. Without context c is u.
+    Not of length 1: its inner product with a query's vector is the mean of the two cosines.
     """
-    spoken = [row for row in rows if row.context]
-    made = space.embedder.embed([row.content for row in rows] + [row.in_context for row in spoken])
-    contexts = dict(zip((row.row_id for row in spoken), made[len(rows) :], strict=True))
-    return [0.5 * (alone + contexts.get(row.row_id, alone)) for row, alone in zip(rows, made, strict=False)]
+    wanted = list(dict.fromkeys(text for row in rows for text in (row.alone, row.in_context)))
+    made = dict(zip(wanted, space.embedder.embed(wanted), strict=True))
+    return [0.5 * (made[row.alone] + made[row.in_context]) for row in rows]
 
 
 def as_text(vector: Any) -> str:

@@ -30,4 +30,4 @@ def active_space() -> Space | None:
 
 
 def name_of(embedder: str, context_words: int) -> str:
-    return f"{embedder}/context-{context_words}"
+    return f"{embedder}/said-{context_words}"

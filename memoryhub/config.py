@@ -11,7 +11,7 @@ import difflib
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 import yaml
@@ -261,6 +261,8 @@ class Config(BaseSettings):
     """All sections; unknown keys are refused."""
 
     model_config = SettingsConfigDict(extra="forbid", env_prefix=ENV_PREFIX, env_nested_delimiter="__")
+    #: Django's settings ask every value for this; to find that it is missing takes ten times as long.
+    _mask_wrapped: ClassVar[bool] = True
 
     server: Server = Field(default_factory=Server)
     database: Database = Field(default_factory=Database)

@@ -1,9 +1,13 @@
-"""Content Security Policy: three kinds of answers, three policies, no other host in any of them."""
+"""Content Security Policy: three kinds of answers, three policies, no other host in any of them.
+
+For the API this is the one place that adds headers: what Django's middleware says about pages, said once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 #: JSON needs nothing; a browser that shows it by accident loads nothing.
@@ -18,6 +22,10 @@ DOCS = SHARED + "script-src 'self'"
 POLICIES = {"/admin/": ADMIN, "/docs": DOCS}
 
 
+DOORS = "/memory/"
+HEADER = "Content-Security-Policy"
+
+
 class ContentSecurityPolicyMiddleware:
     """Adds the policy for the path that was asked for."""
 
@@ -26,9 +34,21 @@ class ContentSecurityPolicyMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        response.headers.setdefault("Content-Security-Policy", policy_for(request.path))
+        if request.path.startswith(DOORS):
+            for name, value in API_HEADERS.items():
+                response.headers[name] = value
+        else:
+            response.headers.setdefault(HEADER, policy_for(request.path))
         return response
 
 
 def policy_for(path: str) -> str:
     return next((policy for prefix, policy in POLICIES.items() if path.startswith(prefix)), API)
+
+
+API_HEADERS = {
+    HEADER: API,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": settings.SECURE_REFERRER_POLICY,
+    "Cross-Origin-Opener-Policy": settings.SECURE_CROSS_ORIGIN_OPENER_POLICY,
+}

@@ -1,7 +1,8 @@
-"""Django's middleware for people with browsers: sessions, forgery tokens, accounts, messages, frames.
+"""Django's middleware for people with browsers: sessions, forgery tokens, accounts, messages, headers, files.
 
 Agents bring a key with each request and need none of it. Leaving it out saves them a fifth of the
-time of a request that touches no database (`benchmarks/` measures whole requests).
+time of a request that touches no database (`benchmarks/` measures whole requests). The headers that an
+answer of the API needs all the same stand with its content policy.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessio
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware as DjangoFrames
+from django.middleware.csrf import CsrfViewMiddleware as DjangoForgery
+from django.middleware.security import SecurityMiddleware as DjangoSecurity
 
 API = "/memory/"
 
@@ -33,6 +36,14 @@ class SessionMiddleware(BrowsersOnly, DjangoSessions):
 
 class AuthenticationMiddleware(BrowsersOnly, DjangoAuthentication):
     """``request.user`` of the admin; an agent's principal comes with its key."""
+
+
+class ForgeryMiddleware(BrowsersOnly, DjangoForgery):
+    """Forgery tokens of forms. The doors of the API take no cookie, so nobody can borrow one."""
+
+
+class SecurityMiddleware(BrowsersOnly, DjangoSecurity):
+    """Headers and redirects of pages."""
 
 
 class MessageMiddleware(BrowsersOnly, DjangoMessages):

@@ -7,7 +7,6 @@ keys away without asking the database.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 import zlib
@@ -60,7 +59,7 @@ def checksum(text: str) -> str:
 
 
 def digest_of(secret: str) -> bytes:
-    return hmac.new(settings.SECRETS.key_pepper.encode(), secret.encode(), hashlib.sha256).digest()
+    return hmac.digest(settings.SECRETS.key_pepper.encode(), secret.encode(), "sha256")
 
 
 def make_key() -> NewKey:

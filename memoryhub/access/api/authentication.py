@@ -27,7 +27,7 @@ _noted: Remembered[str, None] = Remembered(lambda: NOTED_EVERY_SECONDS)
 class ApiKeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Principal, str] | None:
         refuse_key_in_address(request)
-        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        scheme, _, text = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         if not scheme:
             return None
         if scheme.lower() != "bearer" or not text.strip():
@@ -62,7 +62,7 @@ def refuse_key_in_address(request: Request) -> None:
 
 
 def acting_agent(request: Request, bound: str | None) -> str | None:
-    named = request.headers.get(AGENT_HEADER)
+    named = request.META.get("HTTP_X_AGENT_ID")
     if named is None:
         return bound
     if not AGENT_ID.fullmatch(named := as_utf8(named)):

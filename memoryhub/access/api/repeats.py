@@ -19,6 +19,7 @@ from memoryhub.access.services import idempotency
 from memoryhub.access.walls import behind_walls, writes_global
 
 HEADER = "Idempotency-Key"
+META_NAME = "HTTP_IDEMPOTENCY_KEY"
 FORM = re.compile(r"[\x21-\x7e]{1,255}")
 KEPT_HEADERS = ("ETag", "Location")
 ALREADY_DONE = {

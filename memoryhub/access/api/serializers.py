@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from rest_framework import serializers
@@ -27,33 +28,78 @@ class Input(serializers.Serializer[Any]):
     )
 
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, dict):
-            unknown = set(data) - set(self.fields)
-            if unknown:
-                raise serializers.ValidationError({name: [self.refusal(name)] for name in sorted(unknown)})
-            # in a query string everything is text, and read as the field's type
-            if not self.context.get("query"):
-                self.check_types(data)
-        return super().to_internal_value(data)
-
-    def check_types(self, data: dict[str, Any]) -> None:
-        found = {name: mistyped(self.fields[name], value) for name, value in data.items() if value is not None}
-        if wrong := {name: error for name, error in found.items() if error}:
-            raise serializers.ValidationError(wrong)
+        if not isinstance(data, dict):
+            return super().to_internal_value(data)  # which says what is wrong
+        refused = {name: [self.refusal(name)] for name in sorted(set(data) - self.readers.keys())}
+        if refused:
+            raise serializers.ValidationError(refused)
+        return self.read_fields(data)
 
     def refusal(self, name: str) -> str:
         return READ_ONLY if name in self.read_only_names else UNKNOWN
 
+    @cached_property
+    def readers(self) -> dict[str, Reader]:
+        """How each field is read. Made once, because these serializers are made once."""
+        typed = not self.context.get("query")  # in a query string everything is text, read as the field's type
+        return {str(field.field_name): Reader(field, typed=typed) for field in self._writable_fields}
 
-def mistyped(field: Any, value: Any) -> Any:
-    """The errors of a value whose JSON type is not the field's; empty where it is, or where the field itself looks."""
-    if isinstance(field, serializers.ListField) and isinstance(value, list):
-        return {at: error for at, item in enumerate(value) if (error := mistyped(field.child, item))}
-    for kind, types, message in JSON_TYPES:
-        if isinstance(field, kind):
-            right = isinstance(value, types) and (bool in types or not isinstance(value, bool))
-            return [] if right else [message]
-    return []
+    @cached_property
+    def needed(self) -> list[str]:
+        """The fields that are asked about when they are left out: they must be there, or have a default."""
+        return [name for name, reader in self.readers.items() if reader.needed]
+
+    def read_fields(self, data: dict[str, Any]) -> dict[str, Any]:
+        """As Django REST framework reads them, but for optional fields that are left out: those cost nothing."""
+        found: dict[str, Any] = {}
+        errors: dict[str, Any] = {}
+        for name in [*data, *(name for name in self.needed if name not in data)]:
+            try:
+                found[name] = self.readers[name].read(data.get(name, serializers.empty))
+            except serializers.ValidationError as error:
+                errors[name] = error.detail
+            except serializers.SkipField:
+                pass
+        if errors:
+            raise serializers.ValidationError(errors)
+        return found
+
+
+class Reader:
+    """One field of an input: its JSON type first, then what the field itself checks."""
+
+    def __init__(self, field: Any, *, typed: bool) -> None:
+        self.field = field
+        self.types, self.message = json_types(field) if typed else ((), "")
+        self.items = Reader(field.child, typed=True) if typed and isinstance(field, serializers.ListField) else None
+        self.needed = field.required or field.default is not serializers.empty
+
+    def read(self, value: Any) -> Any:
+        wrong = self.mistyped(value)
+        if wrong:
+            raise serializers.ValidationError(wrong)
+        return self.field.run_validation(value)
+
+    def mistyped(self, value: Any) -> Any:
+        """The errors of a value of another JSON type; nothing where it is right, or where the field itself looks."""
+        if value is None or value is serializers.empty:
+            return None
+        if self.items is not None:
+            items = value if isinstance(value, list) else []
+            return {at: error for at, item in enumerate(items) if (error := self.items.mistyped(item))}
+        right = not self.types or (
+            isinstance(value, self.types) and (bool in self.types or not isinstance(value, bool))
+        )
+        return None if right else [self.message]
+
+
+def is_of(value: Any, types: tuple[type, ...]) -> bool:
+    """In Python a bool is an int; in JSON it is none."""
+    return isinstance(value, types) and (bool in types or not isinstance(value, bool))
+
+
+def json_types(field: Any) -> tuple[tuple[type, ...], str]:
+    return next(((types, message) for kind, types, message in JSON_TYPES if isinstance(field, kind)), ((), ""))
 
 
 class Output(serializers.Serializer[Any]):

@@ -70,7 +70,7 @@ class HubView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        key = request.headers.get(repeats.HEADER)
+        key = request.META.get(repeats.META_NAME)
         handler = getattr(self, "post", None)
         if key is not None and request.method == "POST" and handler and self.is_repeatable():
             vars(self)["post"] = partial(self.post_once, key, handler)  # on this request's view alone

@@ -16,12 +16,12 @@ ETAG = re.compile(r'^"(\d{1,9})"$')
 def conditions(request: Request) -> dict[str, Any]:
     """``if_version``, ``if_present``, ``if_absent`` as the headers say. Raises Invalid; EntryStale for a weak ETag."""
     found: dict[str, Any] = {}
-    absent = request.headers.get("If-None-Match")
+    absent = request.META.get("HTTP_IF_NONE_MATCH")
     if absent is not None:
         if absent.strip() != "*":
             raise Invalid("If-None-Match", "Only If-None-Match: * is understood: store if there is no such entry.")
         found["if_absent"] = True
-    wanted = request.headers.get("If-Match")
+    wanted = request.META.get("HTTP_IF_MATCH")
     if wanted is not None:
         found |= matching(wanted.strip())
     if len(found) > 1:

@@ -77,10 +77,14 @@ WHEN = [
     "in Lisbon",
 ]
 
+#: Where the features of a row have its likeness to the query.
+SIMILARITY = 15
 CALL = "SELECT memory_search(%s, %s, %s, %s::halfvec, %s, '{}', %s)"
 CLUSTER = """
-CREATE TABLE bench_vectors AS SELECT tenant_id, row_id, embedding FROM memory_context_vectors
-  WHERE model = {model} ORDER BY tenant_id;
+CREATE TABLE bench_vectors AS
+  SELECT v.tenant_id, v.row_id, v.embedding, to_tsvector('english', i.content) AS words
+  FROM memory_context_vectors v JOIN memory_search_index i ON i.id = v.row_id
+  WHERE v.model = {model} ORDER BY v.tenant_id;
 CREATE INDEX ON bench_vectors (tenant_id);
 ANALYZE bench_vectors
 """
@@ -90,9 +94,8 @@ SELECT i.id FROM memory_search_index i JOIN memory_context_vectors v ON v.row_id
 WHERE i.tenant_id = %s ORDER BY v.embedding <=> %s::halfvec LIMIT 10
 """
 EXACT_BOTH = """
-SELECT i.id, 0.6 * (1 - (v.embedding <=> %s::halfvec)) + 0.4 * ts_rank(i.tsv, %s::tsquery) AS score
-FROM memory_search_index i JOIN memory_context_vectors v ON v.row_id = i.id AND v.model = %s
-WHERE i.tenant_id = %s ORDER BY score DESC LIMIT 10
+SELECT b.row_id, 0.6 * (1 - (b.embedding <=> %s::halfvec)) + 0.4 * ts_rank(b.words, %s::tsquery) AS score
+FROM bench_vectors b WHERE b.tenant_id = %s ORDER BY score DESC LIMIT 10
 """
 
 
@@ -182,13 +185,14 @@ class Sql:
     def __init__(self, app: psycopg.Connection[Any], owner: psycopg.Connection[Any], model: str) -> None:
         self.app, self.owner, self.model = app, owner, model
         self.who = json.dumps({"agent": None, "named_user": "nobody", "admin": False, "everything": False})
-        self.how = json.dumps({"top": TOP, "depth": 100, "cap": 20_000, "dense_weight": 0.6, "archived": False})
+        self.how = json.dumps({"top": TOP, "depth": 100, "cap": 20_000, "archived": False})
 
     def search(self, mode: str, query: str, vector: str) -> list[str]:
         values = [self.who, query, mode, vector, self.model, self.how]
         row = self.app.execute(CALL, values, prepare=True).fetchone()
         assert row is not None
-        return [hit["id"] for hit in row[0]["hits"]]
+        found = sorted(row[0]["rows"], key=lambda features: -(features[SIMILARITY] or 0))
+        return [features[0] for features in found[:TOP]]
 
     def exact(self, vector: str) -> list[str]:
         return [str(row[0]) for row in self.owner.execute(EXACT, [TENANT, vector], prepare=True)]
@@ -198,9 +202,7 @@ class Sql:
 
     def exact_both(self, query: str, vector: str) -> list[str]:
         words = " | ".join(query.split())
-        return [
-            str(row[0]) for row in self.owner.execute(EXACT_BOTH, [vector, words, self.model, TENANT], prepare=True)
-        ]
+        return [str(row[0]) for row in self.owner.execute(EXACT_BOTH, [vector, words, TENANT], prepare=True)]
 
 
 def median_ms(run: Callable[[str, str], object], asked: list[tuple[str, str]]) -> float:

@@ -39,7 +39,7 @@ class VectorFilter(RadioFilter):
 
 @admin.register(IndexRow)
 class IndexRowAdmin(ListedColumns, BigTable, VisibleRows, ReadOnlyAdmin):
-    list_display = ["begins", "shown_kind", "whose", "category", "words", "vector", "happened"]
+    list_display = ["begins", "shown_kind", "whose", "category", "counted", "vector", "happened"]
     list_filter = [
         TenantFilter,
         ("kind", ChoicesDropdownFilter),
@@ -57,7 +57,7 @@ class IndexRowAdmin(ListedColumns, BigTable, VisibleRows, ReadOnlyAdmin):
         "session_id",
         "agent_id",
         "category",
-        "length",
+        "words",
         "event_at",
         "content",
     ]
@@ -66,11 +66,11 @@ class IndexRowAdmin(ListedColumns, BigTable, VisibleRows, ReadOnlyAdmin):
         ("shown_kind", "shown_source", "whose"),
         ("category", "memory_type", "priority", "importance"),
         ("layer", "version", "archived"),
-        ("happened", "ends", "words"),
+        ("happened", "ends", "counted"),
         "models",
         "whole",
     ]
-    readonly_fields = ["shown_kind", "shown_source", "whose", "happened", "ends", "words", "models", "whole"]
+    readonly_fields = ["shown_kind", "shown_source", "whose", "happened", "ends", "counted", "models", "whole"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[IndexRow]:
         rows: QuerySet[IndexRow] = super().get_queryset(request)
@@ -99,9 +99,9 @@ class IndexRowAdmin(ListedColumns, BigTable, VisibleRows, ReadOnlyAdmin):
         below = f"{row.scope} scope in {row.tenant_id or 'all tenants'}"
         return format_html('{}<span class="hub-below">{}</span>', text_cell(who, 30), text_cell(below, 60))
 
-    @display(description="Words", ordering="length")
-    def words(self, row: IndexRow) -> str:
-        return f"{row.length:,}"
+    @display(description="Words", ordering="words")
+    def counted(self, row: IndexRow) -> str:
+        return f"{row.words:,}"
 
     @display(description="Vector", label={"made": "success", "not yet": "warning"})
     def vector(self, row: Any) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVectorField
 from django.db import models
-from django.db.models import Case, Value, When
+from django.db.models import Case, Func, Q, Value, When
 from django.db.models.functions import Concat, Now
 from pgvector.django import HalfVectorField
 
@@ -14,19 +15,27 @@ from memoryhub.access.ids import new_id
 from memoryhub.access.visibility import TenantQuerySet, VisibleQuerySet
 
 TEXT = models.TextField()
-#: Whom a row reaches, as one sortable text: "g", "t", "u:<user>", "s:<session>", "a:<agent>".
-REACH = Case(
-    When(scope="global", then=Value("g", TEXT)),
-    When(scope="tenant", then=Value("t", TEXT)),
-    When(scope="user", then=Concat(Value("u:", TEXT), "user_id")),
-    When(scope="session", then=Concat(Value("s:", TEXT), "session_id")),
-    When(scope="agent", then=Concat(Value("a:", TEXT), "agent_id")),
+#: Whom a row reaches, as one sortable text: "g", "t", "u:<user>", "s:<session>", "a:<agent>"; "x…" when archived,
+#: so that archived rows lie apart from what is searched.
+REACH = Concat(
+    Case(When(archived=True, then=Value("x", TEXT)), default=Value("", TEXT)),
+    Case(
+        When(scope="global", then=Value("g", TEXT)),
+        When(scope="tenant", then=Value("t", TEXT)),
+        When(scope="user", then=Concat(Value("u:", TEXT), "user_id")),
+        When(scope="session", then=Concat(Value("s:", TEXT), "session_id")),
+        When(scope="agent", then=Concat(Value("a:", TEXT), "agent_id")),
+    ),
 )
 
 
+def of_content(function: str, field: models.Field[Any, Any]) -> models.GeneratedField:
+    return models.GeneratedField(expression=Func("content", function=function), output_field=field, db_persist=True)
+
+
 class IndexRow(models.Model):
-    """``id`` is the id of the entry or message. A trigger makes ``tsv`` and its number of
-    lexemes, ``length``, from ``content`` in the text search configuration of the tenant.
+    """``id`` is the id of the entry or message. The database makes the rest from ``content``: the number of its
+    words, whether it asks (ends with "?"), whether it tells a time ("yesterday", "in June"), and its passages.
 
     A message of a session with a user has scope ``user`` and both ids; without a user, scope ``tenant``.
     """
@@ -58,8 +67,9 @@ class IndexRow(models.Model):
     archived = models.BooleanField(default=False, db_default=False)
     version = models.IntegerField()
     content = models.TextField()
-    tsv = SearchVectorField(null=True, editable=False)
-    length = models.IntegerField(default=0, db_default=0)
+    words = of_content("search_word_count", models.IntegerField())
+    question = of_content("search_is_question", models.BooleanField())
+    tells_time = of_content("search_tells_time", models.BooleanField())
     reach = models.GeneratedField(expression=REACH, output_field=models.TextField(db_collation="C"), db_persist=True)
 
     objects = VisibleQuerySet.as_manager()
@@ -75,13 +85,41 @@ class IndexRow(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["tenant_id", "reach", "-event_at"], name="search_by_reach"),
+            models.Index(fields=["tenant_id", "reach", "-event_at"], include=["words"], name="search_by_reach"),
+            models.Index(
+                fields=["tenant_id", "reach", "author"], condition=Q(author__isnull=False), name="search_by_author"
+            ),
             models.Index(fields=["tenant_id", "session_id", "sequence"], name="search_by_session"),
-            GinIndex(fields=["tsv"], name="search_words"),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+
+class Passage(models.Model):
+    """At most 110 consecutive words of a row, as they are found: most rows have one. A trigger makes them.
+
+    ``terms`` are hashes of (tenant, reach, stem), so that one index finds rows of one reach; ``frequencies`` says
+    how often each occurs, ``length`` is the number of words. Stems come from the tenant's text search configuration.
+    """
+
+    pk = models.CompositePrimaryKey("row_id", "number")
+    row_id = models.UUIDField()
+    number = models.IntegerField()
+    tenant_id = models.TextField(null=True)
+    terms = ArrayField(models.BigIntegerField())
+    frequencies = ArrayField(models.SmallIntegerField())
+    length = models.IntegerField()
+
+    class Meta:
+        db_table = "memory_search_passages"
+        indexes = [
+            # without a pending list: a search would read all of it for every word
+            GinIndex(fields=["terms"], name="search_terms", fastupdate=False),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.row_id} ({self.number})"
 
 
 class Vector(models.Model):

@@ -14,7 +14,7 @@ from memoryhub.search import vector_store
 from memoryhub.search.embeddings import ModelNotReady
 from memoryhub.search.embeddings.hashing import HashingEmbedder
 from memoryhub.search.health import waiting
-from memoryhub.search.models import IndexRow, Vector
+from memoryhub.search.models import IndexRow, Passage, Vector
 from memoryhub.search.services import index
 from memoryhub.search.services.spaces import active_space
 from memoryhub.search.vector_store import VectorStore
@@ -163,12 +163,12 @@ def test_a_vector_follows_its_row_to_another_reach(tenant):
 def test_reindex_embeds_what_is_missing_and_makes_words_anew(tenant, as_role, capsys):
     add([index_row("red theme"), index_row("global theme", scope="global", tenant_id=None)], vectors=False)
     with behind_walls(STAFF):
-        IndexRow.objects.update(tsv=None)
+        Passage.objects.all().delete()
     with as_role("memoryhub_system"):
         call_command("reindex")
     assert vectors() == {"red theme": 1, "global theme": 1}
     with behind_walls(STAFF):
-        assert not IndexRow.objects.filter(tsv=None).exists()
+        assert Passage.objects.count() == 2
     assert "acme: rows embedded, done." in capsys.readouterr().out
 
 

@@ -55,7 +55,7 @@ WHERE memory_context_vectors.version <= EXCLUDED.version
 TENANTS = "SELECT DISTINCT tenant_id FROM memory_search_index WHERE %(tenant)s::text IS NULL OR tenant_id = %(tenant)s"
 NEXT_ROWS = "SELECT id FROM memory_search_index WHERE id > %(after)s AND tenant_id IS NOT DISTINCT FROM %(tenant)s "
 NEXT_ROWS += "ORDER BY id LIMIT 1000"
-MAKE_WORDS = "UPDATE memory_search_index SET content = content WHERE id = ANY (%(ids)s)"
+MAKE_WORDS = "SELECT search_make_words(%(ids)s)"
 BEFORE_ALL = UUID(int=0)
 
 

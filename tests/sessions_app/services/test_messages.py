@@ -60,7 +60,7 @@ def test_index_rows_carry_who_said_what_when_and_whose_it_is(talker, job):
         assert (first.kind, first.scope, first.user_id, first.session_id) == ("message", "user", "u1", "s1")
         assert (first.author, first.event_at, first.sequence) == ("Caroline", SAID_AT, 1)
         assert (second.author, second.content) == ("assistant", "How was the wind?")
-        assert first.length > 0
+        assert first.words > 0
 
 
 def test_messages_without_a_user_are_the_tenants(agent, job):

@@ -1,0 +1,440 @@
+from importlib import import_module
+
+from django.db import migrations
+
+# One row per stem of the query: its group and the word as it was typed. A group is a word with its alternatives and
+# counts as one; without groups every word of the query is one. At most 64 groups; each stem in the first one only.
+GROUPS = """
+CREATE FUNCTION search_query_groups(p_config regconfig, p_query text, p_words jsonb)
+RETURNS TABLE (grp integer, word text, stem text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+  SELECT DISTINCT ON (lexeme) s.grp::integer, s.word, lexeme FROM (
+    SELECT place AS grp, lower(word) AS word, word AS raw
+    FROM unnest(search_split(search_text(p_query))) WITH ORDINALITY q(word, place) WHERE jsonb_typeof(coalesce(p_words, 'null')) = 'null'
+    UNION ALL
+    SELECT place, words ->> 0, word
+    FROM jsonb_array_elements(CASE WHEN jsonb_typeof(p_words) = 'array' THEN p_words ELSE '[]' END) WITH ORDINALITY g(words, place)
+      CROSS JOIN LATERAL (SELECT * FROM jsonb_array_elements_text(words) LIMIT 64) w(word)
+    ORDER BY 1 LIMIT 1000
+  ) s CROSS JOIN LATERAL unnest(to_tsvector(p_config, search_text(s.raw)))
+  ORDER BY lexeme, s.grp
+$$;
+"""
+
+DECLARATIONS = """
+  v_tenant text := nullif(current_setting('memoryhub.tenant', true), '');
+  r record;
+  v_low text[]; v_high text[]; v_opened text;
+"""
+
+# The request r: who asks, what for, and how; and which reaches that is, as ranges.
+FACTS = """
+  IF v_tenant IS NULL THEN
+    RAISE EXCEPTION 'memoryhub.tenant is not set: a search belongs to one tenant' USING ERRCODE = '42501';
+  END IF;
+  SELECT * INTO r FROM jsonb_to_record({request}) AS x(
+    agent text, named_user text, session text, bound_user text, admin boolean, everything boolean,
+    kinds text[], scope text, layer text, category text, tags text[], memory_type text, source text, agent_id text,
+    author text, since timestamptz, until timestamptz, importance_min float8, parent_id uuid,
+    top integer, depth integer, cap integer, k1 float8, b float8, words jsonb, archived boolean, explain boolean);
+
+  r.k1 := coalesce(r.k1, 0.9);
+  r.b := coalesce(r.b, 0.4);
+  IF r.everything THEN
+    v_low := '{{a}}'; v_high := '{{v}}';
+  ELSIF r.named_user IS NULL AND r.admin THEN
+    v_low := array_remove(ARRAY['t', 'a:' || coalesce(r.agent, ''), 's:' || nullif(r.session, ''), 'u:'], NULL);
+    v_high := array_replace(v_low, 'u:', 'u;');
+  ELSE
+    v_low := array_remove(ARRAY['t', 'a:' || coalesce(r.agent, ''), 's:' || nullif(r.session, ''),
+      'u:' || coalesce(r.named_user, '')], NULL);
+    v_high := v_low;
+    v_opened := CASE WHEN coalesce(r.bound_user, '') = '' THEN nullif(r.session, '') END;
+  END IF;
+"""
+
+# The few rows outside of the reaches: entries granted to the agent, messages of a session that is named.
+EXTRA = """
+  IF r.archived THEN
+    v_low := v_low || ARRAY(SELECT 'x' || low FROM unnest(v_low) low);
+    v_high := v_high || ARRAY(SELECT 'x' || high FROM unnest(v_high) high);
+  END IF;
+  v_extra := ARRAY(
+    SELECT i.id FROM memory_grants g JOIN memory_search_index i ON i.id = g.entry_id
+      WHERE NOT r.everything AND g.tenant_id = v_tenant AND g.agent_id = coalesce(r.agent, '')
+        AND i.scope = 'agent' AND i.agent_id IS DISTINCT FROM coalesce(r.agent, '')
+    UNION ALL
+    SELECT i.id FROM memory_search_index i
+      WHERE i.tenant_id = v_tenant AND i.session_id = v_opened AND i.scope = 'user'
+        AND i.user_id IS DISTINCT FROM coalesce(r.named_user, ''));
+"""
+
+VISIBLE = """memory_visible(l.scope, l.tenant_id, l.user_id, l.session_id, l.agent_id, l.granted,
+          v_tenant, r.agent, r.named_user, r.session, r.bound_user, r.admin, r.everything)
+        AND (l.expires_at IS NULL OR l.expires_at > now())
+        AND (r.archived OR NOT l.archived)"""
+# What makes a row l a candidate. A row of another agent is only ever reached through a grant.
+WANTED = f"""{VISIBLE}
+        AND (NOT v_filtered OR (
+          (r.kinds IS NULL OR l.kind = ANY (r.kinds))
+          AND (r.scope IS NULL OR l.scope = r.scope)
+          AND (r.layer IS NULL OR l.layer = r.layer)
+          AND (r.category IS NULL OR l.category = r.category)
+          AND (r.tags IS NULL OR l.tags @> r.tags)
+          AND (r.memory_type IS NULL OR l.memory_type = r.memory_type)
+          AND (r.source IS NULL OR l.source = r.source)
+          AND (r.agent_id IS NULL OR l.agent_id = r.agent_id)
+          AND (r.author IS NULL OR l.author = r.author)
+          AND (r.since IS NULL OR l.event_at >= r.since)
+          AND (r.until IS NULL OR l.event_at < r.until)
+          AND (r.importance_min IS NULL OR l.importance >= r.importance_min)
+          AND (r.parent_id IS NULL OR l.parent_id = r.parent_id)))"""
+
+# How many rows each reach has, up to the cap, and how many words: from an index alone. Empty reaches are left out.
+COUNTS = """
+  SELECT coalesce(array_agg(c.low), '{}'), coalesce(array_agg(c.high), '{}'), coalesce(sum(c.rows), 0), coalesce(sum(c.words), 0)
+  INTO v_low, v_high, v_rows, v_words_in_reach
+  FROM (
+    SELECT b.low, b.high, c.rows, c.words FROM unnest(v_low, v_high) b(low, high) CROSS JOIN LATERAL (
+      SELECT count(*) AS rows, sum(least(words, 110)) AS words FROM (
+        SELECT i.words FROM memory_search_index i
+        WHERE i.tenant_id = v_tenant AND i.reach >= b.low AND i.reach <= b.high LIMIT r.cap + 1) i) c
+    WHERE c.rows > 0) c;
+  SELECT count(*), coalesce(sum(least(words, 110)), 0) INTO v_global, v_words_of_global FROM (
+    SELECT i.words FROM memory_search_index i
+    WHERE i.tenant_id IS NULL AND (i.reach = 'g' OR (r.archived AND i.reach = 'xg')) LIMIT r.cap + 1) i;
+  SELECT v_words_in_reach + v_words_of_global + coalesce(sum(least(i.words, 110)), 0) INTO v_words_in_reach
+  FROM memory_search_index i WHERE i.id = ANY (v_extra);
+  v_rows := v_rows + v_global + cardinality(v_extra);
+  v_mean := greatest(v_words_in_reach / greatest(v_rows, 1), 1);
+"""
+
+# The hashes to look for: every stem with every reach that has rows. Ranges are walked from reach to reach.
+KEYS = """
+    v_config := search_config(v_tenant);
+    SELECT array_agg(g.grp), array_agg(g.word), array_agg(g.stem) INTO v_grp, v_word, v_stem
+    FROM search_query_groups(v_config, p_query, r.words) g;
+    v_plain := v_stem IS NULL;
+    IF v_plain THEN
+      SELECT array_agg(g.grp), array_agg(g.word), array_agg(g.stem) INTO v_grp, v_word, v_stem
+      FROM search_query_groups('simple', p_query, r.words) g;
+    ELSE
+      WITH RECURSIVE walked(high, reach) AS (
+        SELECT b.high, b.low FROM unnest(v_low, v_high) b(low, high) WHERE b.low = b.high
+        UNION ALL
+        SELECT b.high, (SELECT min(i.reach) FROM memory_search_index i
+            WHERE i.tenant_id = v_tenant AND i.reach >= b.low AND i.reach <= b.high)
+          FROM unnest(v_low, v_high) b(low, high) WHERE b.low <> b.high
+        UNION ALL
+        SELECT w.high, (SELECT min(i.reach) FROM memory_search_index i
+            WHERE i.tenant_id = v_tenant AND i.reach > w.reach AND i.reach <= w.high)
+          FROM walked w WHERE w.reach < w.high
+      ), reached AS (
+        SELECT reach, false AS extra FROM walked WHERE reach IS NOT NULL
+        UNION ALL
+        SELECT DISTINCT i.reach, true FROM memory_search_index i WHERE i.id = ANY (v_extra)
+      ), numbered AS (
+        SELECT reach, extra, row_number() OVER () AS place, search_seed(v_tenant, reach) AS seed FROM reached
+      )
+      SELECT array_agg(k.place), array_agg(k.extra), array_agg(k.grp), array_agg(k.hash)
+      INTO v_key_place, v_key_extra, v_key_grp, v_key_hash FROM (
+        SELECT n.place, n.extra, s.grp, hashtextextended(s.stem, n.seed) AS hash
+        FROM numbered n CROSS JOIN unnest(v_grp, v_stem) s(grp, stem)
+        UNION ALL
+        SELECT g.place, false, s.grp, hashtextextended(s.stem, search_seed(NULL, g.reach))
+        FROM (VALUES (-1, 'g'), (-2, 'xg')) g(place, reach)
+          CROSS JOIN search_query_groups('english', p_query, r.words) s
+        WHERE v_global > 0 AND (r.archived OR g.reach = 'g')) k;
+    END IF;
+"""
+
+# A query of stop words alone: they are in no index, so the newest texts themselves are read.
+PLAIN = f"""
+CREATE FUNCTION search_plain_words(
+  p_tenant text, p_low text[], p_high text[], p_extra uuid[], p_grp integer[], p_stem text[]
+) RETURNS TABLE (grp integer, row_id uuid, number integer, length integer, tf integer) LANGUAGE sql STABLE AS $$
+  SELECT s.grp, i.id, 1, least(i.words, 110), sum(cardinality(u.positions))::integer
+  FROM (
+    SELECT * FROM (
+      SELECT i.id, i.words, i.content, i.event_at FROM unnest(p_low, p_high) b(low, high) CROSS JOIN LATERAL (
+        SELECT * FROM memory_search_index x
+        WHERE x.tenant_id = p_tenant AND x.reach >= b.low AND x.reach <= b.high
+        ORDER BY x.tenant_id, x.reach, x.event_at DESC LIMIT 2000) i
+      UNION ALL
+      SELECT i.id, i.words, i.content, i.event_at FROM memory_search_index i WHERE i.id = ANY (p_extra)
+      UNION ALL
+      (SELECT i.id, i.words, i.content, i.event_at FROM memory_search_index i
+        WHERE i.tenant_id IS NULL AND i.reach = 'g' ORDER BY i.event_at DESC LIMIT 2000)) a
+    ORDER BY event_at DESC, id LIMIT 2000) i
+  CROSS JOIN LATERAL unnest(to_tsvector('simple', search_text(left(i.content, 10000)))) u
+  JOIN unnest(p_grp, p_stem) s(grp, stem) ON s.stem = u.lexeme
+  GROUP BY s.grp, i.id, i.words
+$$;
+"""
+
+# All that may be found at all: for filters, and for what the short way left open.
+CANDIDATES = f"""
+    v_candidates := ARRAY(
+      SELECT l.id FROM unnest(v_low, v_high) b(low, high) CROSS JOIN LATERAL (
+        SELECT i.*, false AS granted FROM memory_search_index i
+        WHERE i.tenant_id = v_tenant AND i.reach >= b.low AND i.reach <= b.high OFFSET 0) l WHERE {WANTED}
+      UNION ALL
+      SELECT l.id FROM (
+        SELECT i.*, false AS granted FROM memory_search_index i
+        WHERE i.tenant_id IS NULL AND (i.reach = 'g' OR i.reach = 'xg') OFFSET 0) l WHERE {WANTED}
+      UNION ALL
+      SELECT l.id FROM (SELECT i.*, true AS granted FROM memory_search_index i WHERE i.id = ANY (v_extra)) l
+        WHERE {WANTED});
+"""
+
+# Inner products of all vectors of the caller's reaches, from the covering index.
+SWEEP = """SELECT v.row_id, v.similarity FROM unnest(v_low, v_high) b(low, high) CROSS JOIN LATERAL (
+          SELECT x.row_id, -(x.embedding <#> p_vector) AS similarity FROM memory_context_vectors x
+          WHERE x.tenant_id = v_tenant AND x.model = p_model AND x.reach >= b.low AND x.reach <= b.high
+            AND vector_dims(x.embedding) <= 1200 OFFSET 0) v
+        UNION ALL
+        SELECT v.row_id, v.similarity FROM (
+          SELECT x.row_id, -(x.embedding <#> p_vector) AS similarity FROM memory_context_vectors x
+          WHERE x.tenant_id IS NULL AND x.model = p_model AND (x.reach = 'g' OR (r.archived AND x.reach = 'xg'))
+            AND vector_dims(x.embedding) <= 1200 OFFSET 0) v WHERE v_global > 0"""
+ONE_BY_ONE = """CROSS JOIN LATERAL (
+          SELECT -(x.embedding <#> p_vector) AS similarity FROM memory_context_vectors x
+          WHERE x.row_id = c.row_id AND x.model = p_model OFFSET 0) v"""
+NEAREST = f"""
+  SELECT array_agg(n.row_id), array_agg(n.similarity) INTO v_near, v_similarity FROM (
+    SELECT n.row_id, n.similarity FROM (
+        {SWEEP}
+        UNION ALL
+        SELECT c.row_id, v.similarity FROM unnest(v_extra) c(row_id) {ONE_BY_ONE}
+    ) n WHERE v_candidates IS NULL OR n.row_id IN (SELECT unnest(v_candidates))
+    ORDER BY n.similarity DESC, n.row_id LIMIT v_fetch) n;
+"""
+NEAREST_OF_CANDIDATES = f"""
+  SELECT array_agg(n.row_id), array_agg(n.similarity) INTO v_near, v_similarity FROM (
+    SELECT c.row_id, v.similarity FROM unnest(v_candidates) c(row_id) {ONE_BY_ONE}
+    ORDER BY v.similarity DESC, c.row_id LIMIT v_fetch) n;
+"""
+
+# What the caller is told of a row: see ranking.py, which reads it.
+ROW = """json_build_array(l.id, l.kind, l.scope, l.user_id, l.session_id, l.agent_id, l.author, l.sequence,
+        date_part('epoch', l.event_at), l.words, l.question, l.tells_time, l.importance, l.priority,
+        l.bm25, l.similarity, l.neighbor, d.terms)"""
+
+COLUMNS = """l.id, l.kind, l.scope, l.user_id, l.session_id, l.agent_id, l.author, l.sequence, l.event_at,
+        l.words, l.question, l.tells_time, l.importance, l.priority"""
+
+# Words: a look-up per group and reach, then BM25 (Robertson and Zaragoza 2009, with the idf that stays positive) of
+# each passage, in ten-millionths, so that sums do not depend on their order. A row is worth its best passage.
+# The mean length is that of the rows in reach, 110 words at most each. Rows are looked at only when a leg chose them.
+ANSWER = f"""
+  WITH keys AS MATERIALIZED (
+    SELECT k.grp, k.extra, array_agg(k.hash ORDER BY k.hash) AS hashes
+    FROM unnest(v_key_place, v_key_extra, v_key_grp, v_key_hash) k(place, extra, grp, hash)
+    GROUP BY k.place, k.grp, k.extra
+  ), found AS MATERIALIZED (
+    SELECT k.grp, k.hashes, p.row_id, p.number, p.length, p.terms, p.frequencies
+    FROM keys k CROSS JOIN LATERAL (
+      SELECT * FROM memory_search_passages p WHERE p.terms && k.hashes OFFSET 0) p
+    WHERE NOT k.extra
+    UNION ALL
+    SELECT k.grp, k.hashes, p.row_id, p.number, p.length, p.terms, p.frequencies
+    FROM unnest(v_extra) e(id) JOIN memory_search_passages p ON p.row_id = e.id JOIN keys k ON k.extra AND p.terms && k.hashes
+  ), matches AS MATERIALIZED (
+    SELECT f.grp, f.row_id, f.number, f.length, CASE
+        WHEN cardinality(f.hashes) = 1 THEN f.frequencies[array_position(f.terms, f.hashes[1])]
+        ELSE (SELECT sum(f.frequencies[array_position(f.terms, h)]) FROM unnest(f.hashes) h)
+      END::float8 AS tf
+    FROM found f
+    UNION ALL
+    SELECT w.grp, w.row_id, w.number, w.length, w.tf
+    FROM search_plain_words(v_tenant, v_low, v_high, v_extra, v_grp, v_stem) w
+    WHERE v_plain
+  ), terms AS MATERIALIZED (
+    SELECT grp, df, ln(1 + greatest(v_rows - df + 0.5::float8, 0.5::float8) / (df + 0.5::float8)) AS idf FROM (
+      SELECT grp, count(*)::float8 AS df FROM matches WHERE (SELECT max(number) = 1 FROM matches) GROUP BY grp
+      UNION ALL
+      SELECT grp, count(DISTINCT row_id) FROM matches WHERE (SELECT max(number) > 1 FROM matches) GROUP BY grp) t
+  ), parts AS MATERIALIZED (
+    SELECT m.row_id, m.number, m.grp, m.tf, t.df, t.idf,
+      (1e7 * t.idf * m.tf * (r.k1 + 1) / (m.tf + r.k1 * (1 - r.b + r.b * m.length / v_mean)))::integer AS part
+    FROM matches m JOIN terms t USING (grp)
+    WHERE v_candidates IS NULL OR m.row_id IN (SELECT unnest(v_candidates))
+  ), scored AS MATERIALIZED (
+    SELECT row_id, max(bm25) AS bm25 FROM (
+      SELECT row_id, number, sum(part) / 1e7::float8 AS bm25 FROM parts GROUP BY row_id, number) p
+    GROUP BY row_id
+  ), lexical AS MATERIALIZED (
+    SELECT row_id FROM scored ORDER BY bm25 DESC, row_id LIMIT v_fetch
+  ), near AS MATERIALIZED (
+    SELECT n.row_id, n.similarity FROM unnest(v_near, v_similarity) n(row_id, similarity)
+  ), hits AS MATERIALIZED (
+    SELECT {COLUMNS}, false AS neighbor
+    FROM (SELECT row_id FROM near UNION SELECT row_id FROM lexical) f CROSS JOIN LATERAL (
+      SELECT i.*, i.id IN (SELECT unnest(v_extra)) AS granted FROM memory_search_index i WHERE i.id = f.row_id OFFSET 0) l
+    WHERE {WANTED}
+  ), neighbors AS MATERIALIZED (
+    SELECT {COLUMNS}, true AS neighbor
+    FROM (
+      SELECT h.session_id, h.sequence + d.step AS sequence FROM hits h CROSS JOIN (VALUES (-1), (1)) d(step) WHERE h.kind = 'message'
+      EXCEPT SELECT h.session_id, h.sequence FROM hits h WHERE h.kind = 'message') n
+    CROSS JOIN LATERAL (
+      SELECT i.*, false AS granted FROM memory_search_index i
+      WHERE i.tenant_id = v_tenant AND i.session_id = n.session_id AND i.sequence = n.sequence OFFSET 0) l
+    WHERE l.kind = 'message' AND {VISIBLE}
+  ), shown AS MATERIALIZED (
+    SELECT l.*, s.bm25, coalesce(n.similarity, v.similarity)::real AS similarity
+    FROM (SELECT * FROM hits UNION ALL SELECT * FROM neighbors) l
+    LEFT JOIN scored s ON s.row_id = l.id
+    LEFT JOIN near n ON n.row_id = l.id
+    LEFT JOIN LATERAL (
+      SELECT -(x.embedding <#> p_vector) AS similarity FROM memory_context_vectors x
+      WHERE n.row_id IS NULL AND x.row_id = l.id AND x.model = p_model AND p_mode <> 'keyword' OFFSET 0) v ON true
+  ), details AS (
+    SELECT DISTINCT ON (row_id) row_id, terms FROM (
+      SELECT p.row_id, p.number, sum(p.part) AS total, json_agg(json_build_array(
+          (SELECT min(w.word) FROM unnest(v_grp, v_word) w(grp, word) WHERE w.grp = p.grp),
+          p.tf, p.df, p.idf, p.part / 1e7::float8) ORDER BY p.grp) AS terms
+      FROM parts p WHERE r.explain AND p.row_id IN (SELECT id FROM shown) GROUP BY p.row_id, p.number) d
+    ORDER BY row_id, total DESC, number
+  )
+  SELECT
+    (SELECT coalesce(json_agg({ROW} ORDER BY l.id), '[]') FROM shown l LEFT JOIN details d ON d.row_id = l.id),
+    cardinality(v_near) IS NULL OR cardinality(v_near) < v_fetch
+      OR (SELECT count(*) >= v_enough FROM hits JOIN near ON row_id = id),
+    (SELECT count(*) < v_fetch FROM lexical)
+      OR (SELECT count(*) >= v_enough FROM hits JOIN lexical ON row_id = id)
+  INTO v_answer, v_near_enough, v_lexical_enough;
+"""
+
+SEARCH = f"""
+CREATE FUNCTION memory_search(
+  p_who jsonb, p_query text, p_mode text, p_vector halfvec, p_model text, p_filters jsonb, p_options jsonb
+) RETURNS json
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = public, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET jit = off
+SET work_mem = '64MB'
+AS $$
+DECLARE {DECLARATIONS}
+  v_filtered boolean := p_filters <> '{{}}';
+  v_extra uuid[];
+  v_dense boolean := p_mode <> 'keyword' AND p_vector IS NOT NULL;
+  v_long boolean := coalesce(vector_dims(p_vector), 0) > 1200;
+  v_plain boolean := false;
+  v_large boolean; v_whole boolean;
+  v_rows bigint; v_global bigint; v_words_in_reach float8; v_words_of_global float8; v_mean float8;
+  v_config regconfig; v_grp integer[]; v_word text[]; v_stem text[];
+  v_key_place integer[]; v_key_extra boolean[]; v_key_grp integer[]; v_key_hash bigint[];
+  v_fetch integer; v_candidates uuid[]; v_near uuid[]; v_similarity float8[];
+  v_enough integer; v_answer json; v_near_enough boolean; v_lexical_enough boolean;
+BEGIN
+{FACTS.format(request="p_who || p_filters || p_options")}
+{EXTRA}
+{COUNTS}
+  v_large := v_rows > r.cap;
+  -- a few more than are wanted: some may have expired, or belong to others
+  v_fetch := r.depth + greatest(r.depth / 10, 10);
+  v_enough := CASE WHEN v_large THEN r.top ELSE r.depth END;
+  IF p_mode <> 'semantic' OR NOT v_dense THEN
+{KEYS}
+  END IF;
+
+  -- the short way lets the legs choose and looks at their rows only; the whole way looks at all rows first
+  v_whole := v_long OR (v_filtered AND NOT v_large);
+  LOOP
+    IF v_whole THEN
+{CANDIDATES}
+    ELSIF v_dense AND v_large THEN
+      SELECT array_agg(n.row_id), array_agg(n.similarity) INTO v_near, v_similarity
+      FROM search_nearest(v_tenant, p_model, p_vector, v_low, v_high, v_fetch) n;
+    END IF;
+    IF v_dense AND v_whole AND (v_long OR cardinality(v_candidates) < v_rows / 8) THEN
+{NEAREST_OF_CANDIDATES}
+    ELSIF v_dense AND (v_whole OR coalesce(cardinality(v_near), 0) < r.top) THEN
+{NEAREST}
+    END IF;
+{ANSWER}
+    EXIT WHEN v_whole OR (v_near_enough AND v_lexical_enough);
+    v_whole := true;
+  END LOOP;
+  RETURN json_build_object(
+    'candidates', CASE WHEN v_candidates IS NULL THEN v_rows ELSE cardinality(v_candidates) END,
+    'truncated', false, 'rows', v_answer);
+END $$;
+"""
+
+# The names of those who wrote what the caller may search: from name to name through an index. At most 200.
+AUTHORS = f"""
+CREATE FUNCTION search_authors(p_who jsonb) RETURNS text[]
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = public, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+AS $$
+DECLARE {DECLARATIONS}
+BEGIN
+{FACTS.format(request="p_who")}
+  RETURN ARRAY(
+    WITH RECURSIVE walked(high, reach, author, steps) AS (
+      SELECT b.high, i.reach, i.author, 1 FROM unnest(v_low, v_high) b(low, high) CROSS JOIN LATERAL (
+        SELECT i.reach, i.author FROM memory_search_index i
+        WHERE i.tenant_id = v_tenant AND i.author IS NOT NULL AND i.reach >= b.low AND i.reach <= b.high
+        ORDER BY i.reach, i.author LIMIT 1) i
+      UNION ALL
+      SELECT w.high, i.reach, i.author, w.steps + 1 FROM walked w CROSS JOIN LATERAL (
+        SELECT i.reach, i.author FROM memory_search_index i
+        WHERE i.tenant_id = v_tenant AND i.author IS NOT NULL AND (i.reach, i.author) > (w.reach, w.author)
+          AND i.reach <= w.high
+        ORDER BY i.reach, i.author LIMIT 1) i
+      WHERE w.steps < 1000
+    )
+    SELECT DISTINCT author FROM (
+      SELECT author FROM walked
+      UNION ALL
+      (SELECT i.author FROM memory_search_index i
+        WHERE i.tenant_id = v_tenant AND i.session_id = v_opened AND i.author IS NOT NULL LIMIT 1000)) a
+    ORDER BY author LIMIT 200);
+END $$;
+"""
+
+# What a search asks for the nearest vectors of a big tenant; rows come once there is an index for it.
+NEAREST_OF_BIG = """
+CREATE FUNCTION search_nearest(p_tenant text, p_model text, p_vector halfvec, p_low text[], p_high text[], p_top integer)
+RETURNS TABLE (row_id uuid, similarity float8) LANGUAGE sql STABLE AS $$
+  SELECT NULL::uuid, NULL::float8 WHERE false
+$$;
+"""
+
+RIGHTS = """
+REVOKE ALL ON FUNCTION memory_search(jsonb, text, text, halfvec, text, jsonb, jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION search_authors(jsonb) FROM PUBLIC;
+"""
+DROP_OLD = """
+DROP FUNCTION memory_search(jsonb, text, text, halfvec, text, jsonb, jsonb);
+DROP FUNCTION search_above_cap(jsonb, jsonb, jsonb, tsquery, integer);
+DROP FUNCTION search_query_words(regconfig, text);
+DROP FUNCTION search_frequency(double precision);
+"""
+DROP_NEW = """
+DROP FUNCTION memory_search(jsonb, text, text, halfvec, text, jsonb, jsonb);
+DROP FUNCTION search_authors(jsonb);
+DROP FUNCTION search_plain_words(text, text[], text[], uuid[], integer[], text[]);
+DROP FUNCTION search_nearest(text, text, halfvec, text[], text[], integer);
+DROP FUNCTION search_query_groups(regconfig, text, jsonb);
+"""
+
+
+def search_of_0004():
+    before = import_module("memoryhub.search.migrations.0004_search_function")
+    return before.FREQUENCY + before.QUERY_WORDS + before.ABOVE_CAP + before.SEARCH + before.OPEN_TO_NOBODY
+
+
+class Migration(migrations.Migration):
+    """The search finds candidates with their features and leaves it to Python to rank them."""
+
+    dependencies = [("search", "0008_passages_of_all_rows")]
+    operations = [
+        migrations.RunSQL(DROP_OLD, search_of_0004()),
+        migrations.RunSQL(GROUPS + PLAIN + NEAREST_OF_BIG + AUTHORS + SEARCH + RIGHTS, DROP_NEW),
+    ]

@@ -167,7 +167,7 @@ class Migration(migrations.Migration):
     Rewrites the index once for the new columns. Rows get their passages in the next migration.
     """
 
-    dependencies = [("search", "0006_names_for_people"), ("access", "0001_initial")]
+    dependencies = [("search", "0010_long_vectors_by_reach"), ("access", "0001_initial")]
     operations = [
         migrations.RunSQL(TRAITS, TRAITS_BEFORE),
         migrations.RemoveIndex(model_name="indexrow", name="search_words"),

@@ -11,7 +11,7 @@ WORDS = django.contrib.postgres.indexes.GinIndex(fields=["terms"], name="search_
 class Migration(migrations.Migration):
     """Rows that were there before get their passages; then comes the index over them, which is faster that way."""
 
-    dependencies = [("search", "0007_passages")]
+    dependencies = [("search", "0011_passages")]
     operations = [
         migrations.RunSQL(FILL, "DELETE FROM memory_search_passages"),
         migrations.AddIndex("passage", WORDS),

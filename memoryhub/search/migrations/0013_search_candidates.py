@@ -398,14 +398,6 @@ BEGIN
 END $$;
 """
 
-# What a search asks for the nearest vectors of a big tenant; rows come once there is an index for it.
-NEAREST_OF_BIG = """
-CREATE FUNCTION search_nearest(p_tenant text, p_model text, p_vector halfvec, p_low text[], p_high text[], p_top integer)
-RETURNS TABLE (row_id uuid, similarity float8) LANGUAGE sql STABLE AS $$
-  SELECT NULL::uuid, NULL::float8 WHERE false
-$$;
-"""
-
 RIGHTS = """
 REVOKE ALL ON FUNCTION memory_search(jsonb, text, text, halfvec, text, jsonb, jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION search_authors(jsonb) FROM PUBLIC;
@@ -420,7 +412,6 @@ DROP_NEW = """
 DROP FUNCTION memory_search(jsonb, text, text, halfvec, text, jsonb, jsonb);
 DROP FUNCTION search_authors(jsonb);
 DROP FUNCTION search_plain_words(text, text[], text[], uuid[], integer[], text[]);
-DROP FUNCTION search_nearest(text, text, halfvec, text[], text[], integer);
 DROP FUNCTION search_query_groups(regconfig, text, jsonb);
 """
 
@@ -433,8 +424,8 @@ def search_of_0004():
 class Migration(migrations.Migration):
     """The search finds candidates with their features and leaves it to Python to rank them."""
 
-    dependencies = [("search", "0008_passages_of_all_rows")]
+    dependencies = [("search", "0012_passages_of_all_rows")]
     operations = [
         migrations.RunSQL(DROP_OLD, search_of_0004()),
-        migrations.RunSQL(GROUPS + PLAIN + NEAREST_OF_BIG + AUTHORS + SEARCH + RIGHTS, DROP_NEW),
+        migrations.RunSQL(GROUPS + PLAIN + AUTHORS + SEARCH + RIGHTS, DROP_NEW),
     ]

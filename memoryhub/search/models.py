@@ -70,6 +70,7 @@ class IndexRow(models.Model):
     words = of_content("search_word_count", models.IntegerField())
     question = of_content("search_is_question", models.BooleanField())
     tells_time = of_content("search_tells_time", models.BooleanField())
+    addresses = of_content("search_addresses", models.BooleanField())
     reach = models.GeneratedField(expression=REACH, output_field=models.TextField(db_collation="C"), db_persist=True)
 
     objects = VisibleQuerySet.as_manager()

@@ -44,6 +44,7 @@ class Candidate:
     words: int
     question: bool
     tells_time: bool
+    addresses: bool
     importance: float | None
     priority: str | None
     bm25: float | None

@@ -23,8 +23,13 @@ RETURN left(content, 10000) ~* ('\m(yesterday|today|tonight|tomorrow|ago|recentl
     || '|monday|tuesday|wednesday|thursday|friday|saturday|sunday'
     || '|january|february|april|june|july|august|september|october|november|december)\M')
   OR left(content, 10000) ~ '\m(March|May)\M';
+
+CREATE FUNCTION search_addresses(content text) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN left(content, 10000) ~* '\m(you|your|yours|yourself)\M'
+  AND left(content, 10000) !~* '\m(i|me|my|mine|myself|we|us|our|ours)\M';
 """
 TRAITS_BEFORE = """
+DROP FUNCTION search_addresses(text);
 DROP FUNCTION search_tells_time(text);
 DROP FUNCTION search_is_question(text);
 DROP FUNCTION search_word_count(text);
@@ -177,6 +182,7 @@ class Migration(migrations.Migration):
         migrations.AddField("indexrow", "words", made("search_word_count", models.IntegerField())),
         migrations.AddField("indexrow", "question", made("search_is_question", models.BooleanField())),
         migrations.AddField("indexrow", "tells_time", made("search_tells_time", models.BooleanField())),
+        migrations.AddField("indexrow", "addresses", made("search_addresses", models.BooleanField())),
         migrations.RunSQL(UNFOLLOW, FOLLOW),
         migrations.RemoveIndex(model_name="indexrow", name="search_by_reach"),
         migrations.RemoveField(model_name="indexrow", name="reach"),

@@ -216,11 +216,11 @@ NEAREST_OF_CANDIDATES = f"""
 
 # What the caller is told of a row: see ranking.py, which reads it.
 ROW = """json_build_array(l.id, l.kind, l.scope, l.user_id, l.session_id, l.agent_id, l.author, l.sequence,
-        date_part('epoch', l.event_at), l.words, l.question, l.tells_time, l.importance, l.priority,
+        date_part('epoch', l.event_at), l.words, l.question, l.tells_time, l.addresses, l.importance, l.priority,
         l.bm25, l.similarity, l.neighbor, d.terms)"""
 
 COLUMNS = """l.id, l.kind, l.scope, l.user_id, l.session_id, l.agent_id, l.author, l.sequence, l.event_at,
-        l.words, l.question, l.tells_time, l.importance, l.priority"""
+        l.words, l.question, l.tells_time, l.addresses, l.importance, l.priority"""
 
 # Words: a look-up per group and reach, then BM25 (Robertson and Zaragoza 2009, with the idf that stays positive) of
 # each passage, in ten-millionths, so that sums do not depend on their order. A row is worth its best passage.

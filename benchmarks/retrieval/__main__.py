@@ -22,13 +22,15 @@ from benchmarks.retrieval import measuring, report
 from benchmarks.retrieval.baselines import METHODS
 from benchmarks.retrieval.dataset import DataSet, load
 from benchmarks.retrieval.measuring import Measured
-from benchmarks.retrieval.through_hub import Memory
+from benchmarks.retrieval.through_hub import Memory, wait_until_indexed
 from benchmarks.retrieval.words import Stemmer
 from memoryhub.search.embeddings.local import LocalEmbedder
+from memoryhub_client.transport import Transport
 
 OWN_SETS = sorted((ROOT / "tests/data/conversations").glob("*.json"))
 MODES = ("hybrid", "keyword", "semantic")
 MODEL_SECONDS = 120
+CALL_SECONDS = 120
 
 
 def main() -> None:
@@ -73,8 +75,11 @@ def run(hub: Hub, data: DataSet, options: argparse.Namespace) -> dict[str, Any]:
 
 def imported(hub: Hub, data: DataSet) -> Memory:
     begin = time.perf_counter()
-    memory = Memory(hub, tenant=re.sub(r"[^a-z0-9]+", "-", data.name.lower()).strip("-")[:40])
+    tenant = re.sub(r"[^a-z0-9]+", "-", data.name.lower()).strip("-")[:40]
+    key = hub.key(tenant=tenant, scopes="read,write")
+    memory = Memory(Transport(hub.url, key, timeout=CALL_SECONDS).call_now)
     count = memory.add(data)
+    wait_until_indexed(hub, key, tenant, count)
     seconds = time.perf_counter() - begin
     progress(f"{data.name}: {count} messages imported and indexed in {seconds:.1f} s ({count / seconds:.0f}/s)")
     return memory

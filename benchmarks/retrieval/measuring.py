@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 
@@ -35,13 +36,13 @@ class Measured:
         return float(p50), float(p95)
 
 
-def hub(memory: Memory, data: DataSet, mode: str) -> Measured:
-    """Every question over HTTP, one after the other, and all of them once more for the order."""
+def hub(memory: Memory, data: DataSet, mode: str, *, again: int = 1) -> Measured:
+    """Every question, one after the other, and every ``again``-th of them once more for the order."""
     measured = Measured()
     for user, question in data.questions():
         answer = memory.ask(user, question, mode)
         measured.add(question, answer.found, answer.milliseconds)
-    for (user, question), row in zip(data.questions(), measured.rows, strict=True):
+    for (user, question), row in islice(zip(data.questions(), measured.rows, strict=True), None, None, again):
         if memory.ask(user, question, mode).found != row["found"]:
             measured.unsteady.append(question.id)
     return measured

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Any
@@ -12,8 +13,9 @@ import psycopg
 
 from benchmarks.hub import Hub
 from benchmarks.retrieval.dataset import DataSet, Item, Question, User
-from memoryhub_client.transport import Transport
 
+#: ``call(method, path, body)`` sends one request and gives the parsed answer; a refusal raises.
+Call = Callable[[str, str, Any], dict[str, Any]]
 BATCH = 500
 DEPTH = 100
 INDEXED_SECONDS = 1800.0
@@ -31,65 +33,39 @@ class Answer:
 
 
 class Memory:
-    """One tenant of a running hub, filled with evaluation sets."""
+    """One tenant, filled with evaluation sets through the doors of the hub."""
 
-    def __init__(self, hub: Hub, tenant: str) -> None:
-        self.hub, self.tenant = hub, tenant
-        self.transport = Transport(hub.url, hub.key(tenant=tenant, scopes="read,write"), timeout=120)
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        #: The id of the turn that each message of the hub holds.
         self.turns: dict[str, str] = {}
 
     def add(self, data: DataSet) -> int:
-        """Imports every user's sessions and waits until all of it is indexed; the number of messages."""
+        """Brings every user's sessions in, in order; how many messages that are."""
         for user in data.users:
             for session, items in user.sessions().items():
                 self.add_session(user, session, items)
-        self.wait_until_indexed()
         return sum(len(user.items) for user in data.users)
 
     def add_session(self, user: User, session: str, items: list[Item]) -> None:
         names = {"session_id": quote(f"{user.name}-{session}", safe=""), "user_id": user.name}
-        self.transport.call_now("POST", "/memory/session/start", names)
+        self.call("POST", "/memory/session/start", names)
         roles = roles_of(user)
         for begin in range(0, len(items), BATCH):
             part = items[begin : begin + BATCH]
             body = names | {"messages": [message(item, roles[item.speaker]) for item in part]}
-            answer = self.transport.call_now("POST", "/memory/session/messages", body)
+            answer = self.call("POST", "/memory/session/messages", body)
             self.turns.update(zip(answer["message_ids"], (item.id for item in part), strict=True))
 
-    def wait_until_indexed(self) -> None:
-        """Until nothing waits for a vector and every message has one. Raises RuntimeError after half an hour."""
-        deadline = time.monotonic() + INDEXED_SECONDS
-        with psycopg.connect(self.hub.database_url("owner"), autocommit=True) as owner:
-            while not (self.waiting() == 0 and count(owner, EMBEDDED, self.tenant) == self.messages(owner)):
-                if time.monotonic() > deadline:
-                    raise RuntimeError(f"The index was not complete after {INDEXED_SECONDS:.0f} s.")
-                time.sleep(0.25)
-
-    def waiting(self) -> int:
-        health = self.transport.call_now("GET", "/memory/health")
-        return int(health["parts"]["search"]["waiting"])
-
-    def messages(self, owner: psycopg.Connection[Any]) -> int:
-        there = count(owner, MESSAGES, self.tenant)
-        # the index is written with the message itself: one that is missing is a fault, not a delay
-        if there != len(self.turns):
-            raise RuntimeError(f"{len(self.turns)} messages were sent, {there} are in the index.")
-        return there
-
     def ask(self, user: User, question: Question, mode: str, *, explain: bool = False) -> Answer:
+        """The hundred best messages of the user. Raises RuntimeError when the hub had no model to answer with."""
         body = {"query": question.text, "kinds": ["messages"], "user_id": user.name, "mode": mode, "limit": DEPTH}
         begin = time.perf_counter()
-        answer = self.transport.call_now("POST", "/memory/context/search", body | {"explain": explain})
+        answer = self.call("POST", "/memory/context/search", body | {"explain": explain})
         taken = (time.perf_counter() - begin) * 1e3
         if answer["degraded"] and mode != "keyword":
             raise RuntimeError(f"The hub searched without its model: {answer['notice']}")
-        return Answer([self.turns[result["id"]] for result in answer["results"]], taken, answer["results"])
-
-
-def count(owner: psycopg.Connection[Any], statement: str, tenant: str) -> int:
-    row = owner.execute(statement, [tenant]).fetchone()
-    assert row is not None
-    return int(row[0])
+        return Answer([self.turns[str(result["id"])] for result in answer["results"]], taken, answer["results"])
 
 
 def roles_of(user: User) -> dict[str, str]:
@@ -103,3 +79,27 @@ def roles_of(user: User) -> dict[str, str]:
 def message(item: Item, role: str) -> dict[str, Any]:
     at = item.time if item.time.tzinfo else item.time.replace(tzinfo=UTC)
     return {"role": role, "content": item.text, "name": item.speaker, "at": at.isoformat()}
+
+
+def wait_until_indexed(hub: Hub, key: str, tenant: str, messages: int) -> None:
+    """Until nothing waits for a vector and every message has one. Raises RuntimeError after half an hour."""
+    deadline = time.monotonic() + INDEXED_SECONDS
+    with psycopg.connect(hub.database_url("owner"), autocommit=True) as owner:
+        # the index is written with the message itself: one that is missing is a fault, not a delay
+        if (there := count(owner, MESSAGES, tenant)) != messages:
+            raise RuntimeError(f"{messages} messages were sent, {there} are in the index.")
+        while waiting(hub, key) or count(owner, EMBEDDED, tenant) < messages:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"The index was not complete after {INDEXED_SECONDS:.0f} s.")
+            time.sleep(0.25)
+
+
+def waiting(hub: Hub, key: str) -> int:
+    """Changes that have no vectors yet, as the hub's health tells."""
+    return int(hub.call(key, "GET", "/memory/health")["parts"]["search"]["waiting"])
+
+
+def count(owner: psycopg.Connection[Any], statement: str, tenant: str) -> int:
+    row = owner.execute(statement, [tenant]).fetchone()
+    assert row is not None
+    return int(row[0])

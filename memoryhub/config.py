@@ -44,6 +44,9 @@ class Server(Section):
     host: str = Field("127.0.0.1", description="Address the web server binds to.")
     port: int = Field(8000, ge=1, le=65535, description="TCP port of the web server.")
     workers: int = Field(0, ge=0, le=64, description="Web processes; 0 means one a core.")
+    threads: int = Field(
+        4, ge=1, le=16, description="Requests that a web process answers at a time; each keeps a database connection."
+    )
     allowed_hosts: list[str] = Field(["*"], description="Host names that requests may name.")
     trusted_origins: list[str] = Field(
         [], description="Origins (with scheme) allowed to post to the admin behind a proxy."

@@ -39,49 +39,33 @@ def manage(*arguments: str) -> tuple[str, ...]:
 
 
 def web_workers(config: Config) -> int:
-    return (
-        config.server.workers or len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count() or 1
-    )
+    return config.server.workers or cores()
+
+
+def cores() -> int:
+    """The cores that this process may use, where the system says so."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def web(config: Config) -> Program:
-    # 'wsgi' with one thread a worker: a worker answers one request at a time, and its database
-    # connection stays its own. The backpressure bounds what waits inside a worker.
-    command = (
-        *(
-            sys.executable,
-            "-m",
-            "granian",
-            "--interface",
-            "wsgi",
-            "--host",
-            config.server.host,
-            "--port",
-            str(config.server.port),
-        ),
-        *(
-            "--workers",
-            str(web_workers(config)),
-            "--blocking-threads",
-            "1",
-            "--backpressure",
-            "64",
-            "--backlog",
-            "2048",
-        ),
-        *(
-            "--respawn-failed-workers",
-            "--respawn-interval",
-            "1",
-            "--workers-kill-timeout",
-            "8",
-            "--log-level",
-            "warning",
-        ),
-        *("--working-dir", str(ROOT), "memoryhub.wsgi:application"),
-    )
+    # Threads, because a write waits for the disk longer than it computes, and waiting writes commit together.
+    # Idle threads keep their database connections. The backpressure bounds what waits inside a worker.
+    options = {
+        "--interface": "wsgi",
+        "--host": config.server.host,
+        "--port": config.server.port,
+        "--workers": web_workers(config),
+        "--blocking-threads": config.server.threads,
+        "--blocking-threads-idle-timeout": 600,
+        "--backpressure": 64,
+        "--backlog": 2048,
+        "--respawn-interval": 1,
+        "--workers-kill-timeout": 8,
+        "--log-level": "warning",
+        "--working-dir": ROOT,
+    }
+    named = [str(part) for option in options.items() for part in option]
+    command = (sys.executable, "-m", "granian", *named, "--respawn-failed-workers", "memoryhub.wsgi:application")
     return Program("web", command, role="app", stop_stage=1, grace=12)
 
 

@@ -6,6 +6,7 @@ one process holds unused keeps little from the others; together they never admit
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass
 
@@ -33,7 +34,15 @@ class Lease:
     ends: float
     last: bool
 
+    def take(self) -> bool:
+        """One token; False when there is none. The threads of a process share the lease."""
+        with _taking:
+            taken = self.left > 0
+            self.left -= taken
+        return taken
 
+
+_taking = threading.Lock()
 _leases: dict[str, Lease] = {}
 
 
@@ -45,10 +54,7 @@ def take(name: str, per_minute: int) -> float:
     lease = _leases.get(name)
     if lease is None or now >= lease.ends or (lease.left == 0 and not lease.last):
         lease = renew(name, per_minute, now)
-    if lease.left == 0:
-        return lease.ends - now
-    lease.left -= 1
-    return 0.0
+    return 0.0 if lease.take() else lease.ends - now
 
 
 def renew(name: str, per_minute: int, now: float) -> Lease:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -40,7 +42,7 @@ class Refusal:
         return (caller, self.status, self.code, self.method, self.route)
 
 
-_counts: Remembered[tuple[object, ...], list[int]] = Remembered(lambda: 60)
+_counts: Remembered[tuple[object, ...], Iterator[int]] = Remembered(lambda: 60)
 
 
 def forget_counts() -> None:
@@ -52,10 +54,10 @@ def note(refusal: Refusal) -> None:
     first = FIRST_LINE.get(refusal.status)
     if first is None:
         return
-    counter = _counts.get(refusal.kind, lambda: [0])
-    counter[0] += 1
-    if counter[0] >= first and is_power_of_ten(counter[0]):
-        write(refusal, counter[0])
+    # no two threads get the same count, and none is left out
+    count = next(_counts.get(refusal.kind, lambda: itertools.count(1)))
+    if count >= first and is_power_of_ten(count):
+        write(refusal, count)
 
 
 def is_power_of_ten(count: int) -> bool:

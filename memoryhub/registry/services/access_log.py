@@ -30,10 +30,15 @@ from memoryhub.registry.services.records import Entry
 
 logger = logging.getLogger(__name__)
 PAUSE_SECONDS = 1.0
-FULL = 500
+#: Small batches, so that no request waits for a big one.
+FULL = 100
 #: While the database is away the newest rows are kept, up to this many.
 MOST_HELD = 100_000
-FLUSH = "SELECT registry_log_accesses(%s::jsonb), registry_count_uses(%s::jsonb)"
+# Not waiting for the disk: what a crash of the server takes back are statistics of its last moments.
+FLUSH = (
+    "SELECT registry_log_accesses(%s::jsonb), registry_count_uses(%s::jsonb), "
+    "set_config('synchronous_commit', 'off', true)"
+)
 LAST_TRIES = 20
 
 
@@ -137,7 +142,7 @@ class AccessLog:
         counting = [[str(entry_id), use.n, use.at] for entry_id, use in uses.items()]
         principal = system_principal("access_log", tenant_id)
         batch = [json.dumps([logged(row) for row in rows]), json.dumps(counting)]
-        [(_, skipped)] = one_trip(FLUSH, batch, principal=principal)
+        [(_, skipped, _)] = one_trip(FLUSH, batch, principal=principal)
         self.uncounted.pop(tenant_id, None)
         if skipped:
             self.uncounted[tenant_id] = {entry_id: uses[entry_id] for entry_id in skipped}

@@ -78,7 +78,7 @@ WHEN = [
 ]
 
 #: Where the features of a row have its likeness to the query.
-SIMILARITY = 15
+SIMILARITY = 16
 CALL = "SELECT memory_search(%s, %s, %s, %s::halfvec, %s, '{}', %s)"
 CLUSTER = """
 CREATE TABLE bench_vectors AS

@@ -281,12 +281,14 @@ def test_the_function_takes_no_tenant_from_its_arguments(remember):
         assert cursor.fetchone()[0]["rows"] == []
 
 
-def test_the_function_is_for_the_hubs_roles_alone():
+@pytest.mark.parametrize("name", ["memory_search", "search_authors"])
+def test_the_functions_are_for_the_hubs_roles_alone(name):
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT has_function_privilege(r, p.oid, 'EXECUTE'), p.prosecdef, pg_get_userbyid(p.proowner) "
             "FROM pg_proc p, unnest(ARRAY['public', 'memoryhub_app', 'memoryhub_system']) r "
-            "WHERE p.proname = 'memory_search' ORDER BY r"
+            "WHERE p.proname = %s ORDER BY r",
+            [name],
         )
         assert cursor.fetchall() == [
             (True, True, "memoryhub_owner"),

@@ -190,21 +190,23 @@ CANDIDATES = f"""
 SWEEP = """SELECT v.row_id, v.similarity FROM unnest(v_low, v_high) b(low, high) CROSS JOIN LATERAL (
           SELECT x.row_id, -(x.embedding <#> p_vector) AS similarity FROM memory_context_vectors x
           WHERE x.tenant_id = v_tenant AND x.model = p_model AND x.reach >= b.low AND x.reach <= b.high
-            AND vector_dims(x.embedding) <= 1200 OFFSET 0) v
-        UNION ALL
-        SELECT v.row_id, v.similarity FROM (
-          SELECT x.row_id, -(x.embedding <#> p_vector) AS similarity FROM memory_context_vectors x
-          WHERE x.tenant_id IS NULL AND x.model = p_model AND (x.reach = 'g' OR (r.archived AND x.reach = 'xg'))
-            AND vector_dims(x.embedding) <= 1200 OFFSET 0) v WHERE v_global > 0"""
+            AND vector_dims(x.embedding) <= 1200 OFFSET 0) v"""
 ONE_BY_ONE = """CROSS JOIN LATERAL (
           SELECT -(x.embedding <#> p_vector) AS similarity FROM memory_context_vectors x
           WHERE x.row_id = c.row_id AND x.model = p_model OFFSET 0) v"""
+# Global rows and those outside of the reaches are few.
+OUTSIDE = f"""SELECT v.row_id, v.similarity FROM (
+          SELECT x.row_id, -(x.embedding <#> p_vector) AS similarity FROM memory_context_vectors x
+          WHERE x.tenant_id IS NULL AND x.model = p_model AND (x.reach = 'g' OR (r.archived AND x.reach = 'xg'))
+            AND vector_dims(x.embedding) <= 1200 OFFSET 0) v WHERE v_global > 0
+        UNION ALL
+        SELECT c.row_id, v.similarity FROM unnest(v_extra) c(row_id) {ONE_BY_ONE}"""
 NEAREST = f"""
   SELECT array_agg(n.row_id), array_agg(n.similarity) INTO v_near, v_similarity FROM (
     SELECT n.row_id, n.similarity FROM (
         {SWEEP}
         UNION ALL
-        SELECT c.row_id, v.similarity FROM unnest(v_extra) c(row_id) {ONE_BY_ONE}
+        {OUTSIDE}
     ) n WHERE v_candidates IS NULL OR n.row_id IN (SELECT unnest(v_candidates))
     ORDER BY n.similarity DESC, n.row_id LIMIT v_fetch) n;
 """
@@ -212,6 +214,16 @@ NEAREST_OF_CANDIDATES = f"""
   SELECT array_agg(n.row_id), array_agg(n.similarity) INTO v_near, v_similarity FROM (
     SELECT c.row_id, v.similarity FROM unnest(v_candidates) c(row_id) {ONE_BY_ONE}
     ORDER BY v.similarity DESC, c.row_id LIMIT v_fetch) n;
+"""
+
+NEAREST_BY_INDEX = f"""
+  SELECT array_agg(n.row_id), array_agg(n.similarity) INTO v_near, v_similarity FROM (
+    SELECT n.row_id, n.similarity FROM (
+        SELECT n.row_id, n.similarity
+        FROM search_nearest(v_tenant, p_model, p_vector, v_low, v_high, v_fetch) n
+        UNION ALL
+        {OUTSIDE}
+    ) n ORDER BY n.similarity DESC, n.row_id LIMIT v_fetch) n;
 """
 
 # What the caller is told of a row: see ranking.py, which reads it.
@@ -341,17 +353,19 @@ BEGIN
   END IF;
 
   -- the short way lets the legs choose and looks at their rows only; the whole way looks at all rows first
-  v_whole := v_long OR (v_filtered AND NOT v_large);
+  v_whole := NOT v_large AND (v_filtered OR v_long);
+  IF v_large AND v_dense THEN
+{NEAREST_BY_INDEX}
+    -- without an index of the tenant, or with one that knows too few, all vectors are compared
+    v_whole := v_long AND coalesce(cardinality(v_near), 0) < r.top;
+  END IF;
   LOOP
     IF v_whole THEN
 {CANDIDATES}
-    ELSIF v_dense AND v_large THEN
-      SELECT array_agg(n.row_id), array_agg(n.similarity) INTO v_near, v_similarity
-      FROM search_nearest(v_tenant, p_model, p_vector, v_low, v_high, v_fetch) n;
     END IF;
     IF v_dense AND v_whole AND (v_long OR cardinality(v_candidates) < v_rows / 8) THEN
 {NEAREST_OF_CANDIDATES}
-    ELSIF v_dense AND (v_whole OR coalesce(cardinality(v_near), 0) < r.top) THEN
+    ELSIF v_dense AND (v_whole OR NOT v_large OR coalesce(cardinality(v_near), 0) < r.top) THEN
 {NEAREST}
     END IF;
 {ANSWER}

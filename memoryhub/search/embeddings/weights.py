@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, PackagePath, distribution
+from importlib.metadata import PackageNotFoundError, PackagePath, distribution, version
 from pathlib import Path
 
 from .base import ModelPackagesMissing
@@ -45,24 +45,37 @@ def packaged_path(name: str) -> Path:
 
 
 def onnx_path(home: Path) -> Path:
-    """The prepared model below the hub's folder; other weights or another graph give another name."""
+    """The prepared model's graph below the hub's folder, under another name for whatever would make another file."""
     return home / "models" / f"{MODEL_NAME}-{digest()}.onnx"
 
 
 def digest() -> str:
     weights = packaged(WEIGHTS_FILE)
     identity = weights.hash.value if weights.hash else str(packaged_path(WEIGHTS_FILE).stat().st_size)
-    form = b"signed" if multiplies_signed() else b"unsigned"
-    return hashlib.sha256(identity.encode() + form + GRAPH_SOURCE.read_bytes()).hexdigest()[:12]
+    parts = [identity.encode(), processor().encode(), runtime().encode(), GRAPH_SOURCE.read_bytes()]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:12]
+
+
+def runtime() -> str:
+    try:
+        return version("onnxruntime")
+    except PackageNotFoundError as error:
+        raise ModelPackagesMissing("the package onnxruntime") from error
 
 
 @lru_cache(maxsize=1)
+def processor() -> str:
+    """What this processor can do, as Linux tells it; empty where nobody tells."""
+    try:
+        lines = CPU_FACTS.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    telling = ("flags", "Features", "model name", "CPU part")
+    return "\n".join(sorted({line for line in lines if line.startswith(telling)}))
+
+
 def multiplies_signed() -> bool:
     """Whether this processor multiplies unsigned by signed bytes exactly: x86 does only with VNNI instructions."""
-    if platform.machine().lower() not in ("x86_64", "amd64", "i386", "i686"):
-        return True
-    try:
-        return "_vnni" in CPU_FACTS.read_text(encoding="utf-8")
-    except OSError:
-        # not Linux: the slower way is right everywhere
-        return False
+    is_x86 = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
+    # where nobody tells, the slower way is right
+    return not is_x86 or "_vnni" in processor()

@@ -14,6 +14,7 @@ import pytest
 from memoryhub.search import embeddings
 from memoryhub.search.embeddings import local, weights
 from memoryhub.search.embeddings.encoder import Encoder
+from memoryhub.search.embeddings.preparation import weights_beside
 
 LOAD_LIMIT_SECONDS = 60
 
@@ -111,6 +112,7 @@ def test_a_broken_file_is_a_problem_that_says_what_to_do(local_model: pytest.Mon
     broken = weights.onnx_path(tmp_path)
     broken.parent.mkdir()
     broken.write_bytes(b"not a model")
+    weights_beside(broken).write_bytes(b"nor weights")
     assert not embeddings.warm(LOAD_LIMIT_SECONDS)
     assert "prepare_model" in str(embedder().problem)
 

@@ -207,10 +207,6 @@ class Search(Section):
         "hashing: deterministic, for tests; off: keyword only.",
     )
     candidate_cap: int = Field(20_000, ge=100, le=1_000_000, description="Most rows that are compared exactly.")
-    dense_weight: float = Field(
-        0.6, ge=0, le=1, description="Weight of the semantic leg in a hybrid search; the rest is keyword."
-    )
-    depth: int = Field(100, ge=10, le=1000, description="Best rows taken from each leg before fusing.")
     embed_batch: int = Field(64, ge=1, le=256, description="Texts embedded at a time by the relay.")
     context_words: int = Field(
         40, ge=0, le=200, description="Words before a message that its second vector is made with; 0 for none."
@@ -251,6 +247,28 @@ class Search(Section):
         return self
 
 
+class Ranking(Section):
+    dense_weight: float = Field(
+        0.55, ge=0, le=1, description="Weight of the semantic leg in a hybrid search; the rest is keyword."
+    )
+    depth: int = Field(100, ge=10, le=1000, description="Best rows taken from each leg before fusing.")
+    bm25_k1: float = Field(0.9, ge=0, le=5, description="BM25: how soon repeating a word stops to count.")
+    bm25_b: float = Field(0.4, ge=0, le=1, description="BM25: how much long texts are held back.")
+    author_weight: float = Field(0.2, ge=0, le=2, description="Added when the query names who wrote it.")
+    date_weight: float = Field(0.3, ge=0, le=2, description="Added when it is of a date that the query names.")
+    time_weight: float = Field(0.1, ge=0, le=2, description="Added when the query asks when, and a message says so.")
+    question_penalty: float = Field(0.08, ge=0, le=2, description="Taken from messages between people that ask.")
+    address_penalty: float = Field(
+        0.06, ge=0, le=2, description="Taken from messages between people that speak of 'you' and not of 'I'."
+    )
+    neighbor_weight: float = Field(0.15, ge=0, le=1, description="Share that a message lends to the one beside it.")
+    session_weight: float = Field(0.3, ge=0, le=1, description="Share that the best of a session lends to the rest.")
+    short_message_words: int = Field(
+        60, ge=0, description="Neighbors lend in sessions whose messages have at most this many words on average."
+    )
+    recency_half_life_days: float = Field(30, gt=0, description="Age at which the boost 'recency' is one half (days).")
+
+
 class Jobs(Section):
     workers: int = Field(2, ge=1, le=16, description="Processes of the job cluster.")
     heartbeat_stale_seconds: int = Field(
@@ -275,6 +293,7 @@ class Config(BaseSettings):
     lifecycle: Lifecycle = Field(default_factory=Lifecycle)
     sync: Sync = Field(default_factory=Sync)
     search: Search = Field(default_factory=Search)
+    ranking: Ranking = Field(default_factory=Ranking)
     jobs: Jobs = Field(default_factory=Jobs)
 
     @classmethod

@@ -8,13 +8,15 @@ class RegistryConfig(AppConfig):
 
     def ready(self) -> None:
         from memoryhub.registry import searches
+        from memoryhub.registry.boosts import strength
         from memoryhub.registry.presenters import entries
         from memoryhub.registry.states import TOPIC
         from memoryhub.registry.states import entries as entry_states
-        from memoryhub.search import hooks, presenters
+        from memoryhub.search import boosts, hooks, presenters
         from memoryhub.sync import jobs, states
 
         presenters.register("entry", entries)
+        boosts.register("strength", strength)
         hooks.before_search(searches.check_parent)
         hooks.on_search(searches.note)
         states.register(TOPIC, entry_states)

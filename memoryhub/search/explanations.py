@@ -6,22 +6,36 @@ from typing import Any
 
 from memoryhub.access.principals import Principal
 from memoryhub.access.visibility import sees_everything
-from memoryhub.search.ranking import Hit
+from memoryhub.search.ranking import TERM, Candidate
+from memoryhub.search.recipe.question import Question
+from memoryhub.search.recipe.scoring import Scored
 
 
-def explanation(hit: Hit, principal: Principal) -> dict[str, Any]:
+def explanation(one: Scored, principal: Principal) -> dict[str, Any]:
     """``parts`` sum up to the score; ``terms`` sum up to ``bm25``; ``cosine`` is 1 for the same direction."""
+    found = one.candidate
     return {
-        "score": hit.score,
-        "parts": {"keyword": hit.keyword or 0.0, "semantic": hit.semantic or 0.0},
-        "bm25": hit.bm25,
-        "cosine": hit.cosine,
-        "terms": hit.terms or [],
-        "visible": visible_because(hit, principal),
+        "score": one.score,
+        "parts": {"keyword": 0.0, "semantic": 0.0, **one.parts},
+        "bm25": found.bm25,
+        "cosine": found.similarity,
+        "terms": [dict(zip(TERM, term, strict=True)) for term in found.terms or []],
+        "visible": visible_because(found, principal),
     }
 
 
-def visible_because(hit: Hit, principal: Principal) -> str:
+def interpretation(question: Question) -> dict[str, Any]:
+    """How a query was read: what was compared by meaning, looked up as words, and preferred besides."""
+    return {
+        "meaning": question.meaning,
+        "words": question.words,
+        "speakers": sorted(question.speakers),
+        "dates": [str(date) for date in question.dates],
+        "asks_when": question.asks_when,
+    }
+
+
+def visible_because(hit: Candidate, principal: Principal) -> str:
     if hit.scope == "global":
         return "Everybody sees global memories."
     if sees_everything(principal):
@@ -36,7 +50,7 @@ def visible_because(hit: Hit, principal: Principal) -> str:
     return user_reason(hit, principal)
 
 
-def user_reason(hit: Hit, principal: Principal) -> str:
+def user_reason(hit: Candidate, principal: Principal) -> str:
     if hit.user_id == principal.named_user:
         return f"The request speaks about the user '{hit.user_id}'."
     if principal.named_user is None and principal.is_admin:

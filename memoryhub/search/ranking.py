@@ -1,4 +1,4 @@
-"""The call of the search function: the database finds candidates with their features, here they become hits."""
+"""The call of the search function: the database finds candidates, with the features that the recipe weighs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from django.conf import settings
 from memoryhub.access.principals import Principal
 from memoryhub.access.trips import one_trip
 from memoryhub.access.visibility import sees_everything
-from memoryhub.search.fusion import Part, fuse
 from memoryhub.search.requests import KINDS, Filters, Mode
 
 if TYPE_CHECKING:
@@ -62,62 +61,6 @@ class Found:
     truncated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A row that was found. ``keyword`` and ``semantic`` are the parts whose sum is ``score``."""
-
-    id: UUID
-    kind: str
-    scope: str
-    user_id: str | None
-    session_id: str | None
-    agent_id: str | None
-    score: float
-    keyword: float | None
-    semantic: float | None
-    bm25: float | None
-    cosine: float | None
-    terms: list[dict[str, Any]] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """Hits, best first. ``candidates`` were compared; ``truncated``: there were more than are compared exactly."""
-
-    hits: list[Hit]
-    candidates: int
-    truncated: bool
-
-
-def rank(
-    *,
-    query: str,
-    mode: Mode,
-    vector: Vector | None,
-    model: str,
-    kinds: Sequence[str],
-    filters: Filters,
-    limit: int,
-    explain: bool,
-    principal: Principal,
-) -> Ranking:
-    """The best ``limit`` rows for the principal, who must be inside a tenant."""
-    found = candidates(
-        query=query,
-        mode=mode,
-        vector=vector,
-        model=model,
-        kinds=kinds,
-        filters=filters,
-        limit=limit,
-        explain=explain,
-        principal=principal,
-    )
-    config = settings.CONFIG.search
-    fused = fuse(found.candidates, mode, depth=max(config.depth, limit), dense_weight=config.dense_weight)
-    return Ranking([hit(row, part) for row, part in fused[:limit]], found.count, found.truncated)
-
-
 def candidates(
     *,
     query: str,
@@ -156,28 +99,6 @@ def authors(principal: Principal) -> list[str]:
     return list(names)
 
 
-def hit(row: Candidate, part: Part) -> Hit:
-    return Hit(
-        id=row.id,
-        kind=row.kind,
-        scope=row.scope,
-        user_id=row.user_id,
-        session_id=row.session_id,
-        agent_id=row.agent_id,
-        score=part.score,
-        keyword=part.keyword,
-        semantic=part.semantic,
-        bm25=None if part.keyword is None else row.bm25,
-        cosine=None if part.semantic is None else row.similarity,
-        terms=None if part.keyword is None else named(row.terms),
-    )
-
-
-def named(terms: Sequence[Sequence[Any]] | None) -> list[dict[str, Any]] | None:
-    """Terms of an explanation, each with the names of its figures."""
-    return None if terms is None else [dict(zip(TERM, term, strict=True)) for term in terms]
-
-
 def facts(principal: Principal) -> dict[str, Any]:
     """Who asks, as far as visibility depends on it. The tenant is not among it: the database knows it."""
     return {
@@ -191,11 +112,13 @@ def facts(principal: Principal) -> dict[str, Any]:
 
 
 def options(limit: int, explain: bool, filters: Filters, words: Sequence[Sequence[str]] | None) -> dict[str, Any]:
-    config = settings.CONFIG.search
+    weights = settings.CONFIG.ranking
     return {
         "top": limit,
-        "depth": max(config.depth, limit),
-        "cap": config.candidate_cap,
+        "depth": max(weights.depth, limit),
+        "cap": settings.CONFIG.search.candidate_cap,
+        "k1": weights.bm25_k1,
+        "b": weights.bm25_b,
         "archived": filters.include_archived,
         "explain": explain,
         "words": words,

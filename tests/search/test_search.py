@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.conf import settings as hub_settings
 from django.db import DatabaseError, connection, transaction
+from django.utils.timezone import now
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +18,7 @@ from memoryhub.access.walls import behind_walls
 from memoryhub.search import embeddings, hooks
 from memoryhub.search.exceptions import TenantNeeded
 from memoryhub.search.requests import Filters
-from tests.search.conftest import STAFF, caller, ids
+from tests.search.conftest import STAFF, add, caller, ids, index_row
 
 pytestmark = pytest.mark.django_db
 
@@ -83,7 +84,7 @@ def test_semantic_ranks_by_likeness_and_fills_up_the_answer(remember, find):
     assert answer.results[0]["score"] > answer.results[1]["score"]
 
 
-def test_hybrid_scores_lie_between_0_and_1(remember, find):
+def test_what_is_best_by_words_and_meaning_scores_1(remember, find):
     best = remember("the dark theme of the dashboard")
     remember("an unrelated remark")
     first = find("dark theme").results[0]
@@ -111,7 +112,7 @@ def test_explain_parts_sum_up(remember, find):
     for mode in ("keyword", "semantic", "hybrid"):
         for result in find("dark theme", mode=mode, explain=True).results:
             explain = result["explain"]
-            assert explain["parts"]["keyword"] + explain["parts"]["semantic"] == pytest.approx(result["score"])
+            assert sum(explain["parts"].values()) == pytest.approx(result["score"])
             if explain["terms"]:
                 assert sum(term["bm25"] for term in explain["terms"]) == pytest.approx(explain["bm25"])
             assert explain["visible"] == "It belongs to the tenant of the key."
@@ -334,3 +335,28 @@ def test_hooks_hear_of_searches(remember, find):
         hooks.unregister(heard.append)
     assert [searched.answer for searched in heard] == [answer]
     assert heard[0].latency_ms > 0
+
+
+def test_boosts_prefer_what_they_name(remember, find):
+    old = remember("the boat is red", event_at=now() - timedelta(days=400), priority="critical")
+    new = remember("the boat is blue", event_at=now(), priority="low")
+    assert ids(find("the boat", boost={"recency": 1}))[0] == new
+    assert ids(find("the boat", boost={"priority": 1}))[0] == old
+    assert ids(find("boat", mode="keyword", boost={"recency": 1}))[0] == new
+    explained = find("the boat", boost={"recency": 1}, explain=True).results[0]["explain"]["parts"]
+    assert explained["recency"] == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("boost", [{"fame": 1}, {"recency": 1.5}, {"recency": -1}])
+def test_an_unknown_boost_or_weight_is_refused(find, boost):
+    with pytest.raises(Invalid, match=r"weight|not one of"):
+        find("boat", boost=boost)
+
+
+def test_with_explain_the_answer_tells_how_the_query_was_read(find):
+    add([index_row("We sailed", kind="message", author="Ada"), index_row("Lucky you", kind="message", author="Bo")])
+    read = find("When did Ada sail in May 2024?", explain=True).interpretation
+    assert (read.meaning, read.words) == ("When did I sail in May 2024?", "When did sail in May 2024?")
+    assert read.speakers == {"Ada"}
+    assert read.asks_when
+    assert find("When did Ada sail?").interpretation is None

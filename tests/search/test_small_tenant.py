@@ -119,7 +119,7 @@ def test_the_planner_has_no_say(tenant):
 
 
 def test_archived_rows_that_are_nearer_take_no_place(tenant, monkeypatch):
-    monkeypatch.setattr("django.conf.settings.CONFIG.search.depth", 10)
+    monkeypatch.setattr("django.conf.settings.CONFIG.ranking.depth", 10)
     live = [index_row(f"dark theme number {number}") for number in range(6)]
     add(live + [index_row("dark theme", archived=True) for _ in range(40)])
     assert sorted(ids(found("dark theme", "semantic", 6))) == sorted(row.id for row in live)

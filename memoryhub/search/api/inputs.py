@@ -71,6 +71,11 @@ class SearchInput(FilterFields):
         help_text="`entry`, `message`; both if left out.",
     )
     limit = serializers.IntegerField(min_value=1, max_value=MOST_RESULTS, default=10)
+    boost = serializers.DictField(
+        child=serializers.FloatField(min_value=0, max_value=1),
+        required=False,
+        help_text="What to prefer besides, each weighing 0 to 1: `recency`, `strength`, `priority`.",
+    )
     explain = serializers.BooleanField(default=False, help_text="Say for each result how its score came about.")
     tenant_id = name_field("Your key's tenant; a platform key names one.")
     user_id = name_field("Whose memories to search besides the shared ones.")

@@ -10,11 +10,6 @@ from memoryhub.access.api.serializers import Output
 from memoryhub.search.requests import KINDS, MODES
 
 
-class PartsOutput(serializers.Serializer[Any]):
-    keyword = serializers.FloatField()
-    semantic = serializers.FloatField()
-
-
 class TermOutput(serializers.Serializer[Any]):
     term = serializers.CharField(help_text="The stem that matched.")
     frequency = serializers.FloatField(help_text="How often it stands in this memory.")
@@ -27,9 +22,15 @@ class ExplainOutput(serializers.Serializer[Any]):
     """The parts sum up to the score."""
 
     score = serializers.FloatField()
-    parts = PartsOutput()
+    parts = serializers.DictField(
+        child=serializers.FloatField(),
+        help_text="`keyword`, `semantic`, `author`, `date`, `time`, `question`, `address`, `neighbors`, `session` and "
+        "boosts, as far as they apply.",
+    )
     bm25 = serializers.FloatField(allow_null=True)
-    cosine = serializers.FloatField(allow_null=True)
+    cosine = serializers.FloatField(
+        allow_null=True, help_text="Of a message, the mean of that alone and that with the words before it."
+    )
     terms = TermOutput(many=True)
     visible = serializers.CharField(help_text="Why the caller may see it.")
 
@@ -39,7 +40,9 @@ class ResultOutput(serializers.Serializer[Any]):
 
     kind = serializers.ChoiceField(choices=KINDS)
     id = serializers.UUIDField()
-    score = serializers.FloatField(help_text="hybrid: 0 to 1; keyword: BM25; semantic: cosine.")
+    score = serializers.FloatField(
+        help_text="hybrid: 1 is best by words and meaning, other terms add; keyword: BM25; semantic: cosine."
+    )
     entry_id = serializers.UUIDField(required=False)
     key = serializers.CharField(required=False)
     value = serializers.JSONField(required=False)
@@ -56,6 +59,16 @@ class ResultOutput(serializers.Serializer[Any]):
     explain = ExplainOutput(required=False)
 
 
+class InterpretationOutput(serializers.Serializer[Any]):
+    """How the query was read."""
+
+    meaning = serializers.CharField(help_text="What was compared by meaning: names of speakers became `I`.")
+    words = serializers.CharField(help_text="What was looked up as words: without names of speakers.")
+    speakers = serializers.ListField(child=serializers.CharField(), help_text="Whose words are preferred.")
+    dates = serializers.ListField(child=serializers.CharField(), help_text="`2024-05-07`, `2024-05`, `-----05-07`.")
+    asks_when = serializers.BooleanField()
+
+
 class SearchOutput(Output):
     query = serializers.CharField()
     mode = serializers.ChoiceField(choices=MODES)
@@ -64,3 +77,4 @@ class SearchOutput(Output):
     degraded = serializers.BooleanField(help_text="The model was not ready: words decided alone.")
     truncated = serializers.BooleanField(help_text="More memories than are compared; see `notice`.")
     notice = serializers.CharField(allow_null=True, help_text="What the caller should know.")
+    interpretation = InterpretationOutput(required=False, help_text="With `explain`.")

@@ -10,6 +10,7 @@ from memoryhub.access.api.schema import ACTING_AGENT, example, problem_responses
 from memoryhub.access.api.views import HubView
 from memoryhub.search.api.inputs import SearchInput, filters_of
 from memoryhub.search.api.outputs import SearchOutput
+from memoryhub.search.explanations import interpretation
 from memoryhub.search.services.search import search
 
 REQUEST = {"query": "dark theme", "scope": "user", "user_id": "user_789", "layer": "long_term", "limit": 20}
@@ -61,7 +62,9 @@ class SearchView(HubView):
             filters=filters_of(data),
             limit=data["limit"],
             explain=data["explain"],
+            boost=data.get("boost"),
         )
+        read = answer.interpretation
         return Response(
             {
                 "success": True,
@@ -72,5 +75,6 @@ class SearchView(HubView):
                 "degraded": answer.degraded,
                 "truncated": answer.truncated,
                 "notice": answer.notice,
+                **({"interpretation": interpretation(read)} if read else {}),
             }
         )

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
+
+from django.conf import settings
 
 from memoryhub.access.principals import Principal
 from memoryhub.access.services import audit
 from memoryhub.access.visibility import sees_everything
 from memoryhub.access.walls import behind_walls
-from memoryhub.search import embeddings, hooks, presenters
+from memoryhub.search import boosts, embeddings, hooks, presenters
 from memoryhub.search.exceptions import TenantNeeded
 from memoryhub.search.explanations import explanation
-from memoryhub.search.ranking import Hit, Ranking, rank
+from memoryhub.search.ranking import Candidate, Found, authors, candidates
+from memoryhub.search.recipe import question
+from memoryhub.search.recipe.question import Question
+from memoryhub.search.recipe.scoring import Scored, rank
 from memoryhub.search.requests import (
     Filters,
     Mode,
@@ -46,7 +51,8 @@ class SearchAnswer:
     """Results, best first: each with ``kind``, ``id``, ``score`` and what the owner of its kind shows of it.
 
     ``degraded``: the model was not ready, so words decided alone. ``truncated``: too many candidates to
-    compare all. ``notice`` says in words what the caller should know, or is None.
+    compare all. ``notice`` says in words what the caller should know, or is None. ``interpretation``: how the query
+    was read, if an explanation was asked for.
     """
 
     query: str
@@ -56,6 +62,7 @@ class SearchAnswer:
     degraded: bool
     truncated: bool
     notice: str | None
+    interpretation: Question | None = None
 
 
 def search(
@@ -67,12 +74,15 @@ def search(
     filters: Filters | None = None,
     limit: int = 10,
     explain: bool = False,
+    boost: Mapping[str, float] | None = None,
 ) -> SearchAnswer:
     """The best ``limit`` (1 to 100) memories for a query among all that the principal may see.
 
-    ``mode`` is ``keyword`` (BM25, any word counts), ``semantic`` (cosine of embeddings) or ``hybrid``. Which
-    user's and session's memories are in reach, the principal says (``naming``). The score of a hybrid search
-    lies between 0 and 1, that of a keyword search is BM25, that of a semantic one the cosine.
+    ``mode`` is ``keyword`` (BM25, any word counts), ``semantic`` (cosine of embeddings) or ``hybrid``: both, and
+    what else the query says (docs/retrieval.md). Which user's and session's memories are in reach, the principal
+    says (``naming``). The score of a hybrid search is 1 for what is best by both, other terms add to it or take from
+    it; that of a keyword search is BM25, that of a semantic one the cosine. ``boost`` prefers what it names, weighing
+    0 to 1: ``{"recency": 0.2}``; see ``boosts.known``.
     Raises Invalid, TenantNeeded for a caller outside of every tenant, ScopeMissing without ``read``, NotFound for
     a parent that the caller may not see. Names (agents, users, sessions) belong to the tenant: an unknown one
     finds nothing, whoever else uses the same name.
@@ -88,6 +98,7 @@ def search(
         checked_filters(filters or Filters()),
         checked_limit(limit),
         explain,
+        boosts.checked(boost or {}),
     )
     hooks.run_before_search(wanted.filters, principal)
     answer = answer_to(wanted, principal)
@@ -103,57 +114,76 @@ class Wanted:
     filters: Filters
     limit: int
     explain: bool
+    boost: Mapping[str, float]
 
 
 def answer_to(wanted: Wanted, principal: Principal) -> SearchAnswer:
-    vector, model = query_vector(wanted)
+    question = read(wanted, principal)
+    vector, space = query_vector(question.meaning, wanted.mode)
     degraded = wanted.mode != "keyword" and vector is None
-    ranking = rank(
-        query=wanted.query,
+    found = candidates(
+        query=question.words,
         mode="keyword" if degraded else wanted.mode,
         vector=vector,
-        model=model,
+        model=space,
         kinds=wanted.kinds,
         filters=wanted.filters,
         limit=wanted.limit,
         explain=wanted.explain,
         principal=principal,
     )
-    results = shown(ranking.hits, wanted, principal)
-    record(ranking.hits, principal)
+    # without vectors a hybrid search still has all of its other terms, a semantic one has words
+    mode: Mode = "keyword" if degraded and wanted.mode == "semantic" else wanted.mode
+    best = ranked(found.candidates, question, mode, wanted, principal)
+    record([one.candidate for one in best], principal)
     return SearchAnswer(
         query=wanted.query,
         mode=wanted.mode,
-        results=results,
-        candidates=ranking.candidates,
+        results=shown(best, wanted, principal),
+        candidates=found.count,
         degraded=degraded,
-        truncated=ranking.truncated,
-        notice=notice(ranking, principal, degraded=degraded),
+        truncated=found.truncated,
+        notice=notice(found, principal, degraded=degraded),
+        interpretation=question if wanted.explain else None,
     )
 
 
-def query_vector(wanted: Wanted) -> tuple[Vector | None, str]:
+def read(wanted: Wanted, principal: Principal) -> Question:
+    """The query with the names of participants understood; words are looked up as they stand when asked for alone."""
+    if wanted.mode == "keyword":
+        return question.as_it_stands(wanted.query)
+    return question.read(wanted.query, authors(principal), principal.named_user)
+
+
+def query_vector(meaning: str, mode: Mode) -> tuple[Vector | None, str]:
     """The query's vector and the name of its space; None while there is no model, and when words are enough."""
-    space = None if wanted.mode == "keyword" else active_space()
+    space = None if mode == "keyword" else active_space()
     if space is None:
         return None, ""
-    return embeddings.embed_query(wanted.query, space.embedder), space.name
+    return embeddings.embed_query(meaning, space.embedder), space.name
 
 
-def shown(hits: Sequence[Hit], wanted: Wanted, principal: Principal) -> list[dict[str, Any]]:
+def ranked(
+    found: Sequence[Candidate], question: Question, mode: Mode, wanted: Wanted, principal: Principal
+) -> list[Scored]:
+    boost = boosts.amounts(wanted.boost, found, principal)
+    return rank(found, question, mode, settings.CONFIG.ranking, boost)[: wanted.limit]
+
+
+def shown(best: Sequence[Scored], wanted: Wanted, principal: Principal) -> list[dict[str, Any]]:
     by_kind: dict[str, list[UUID]] = defaultdict(list)
-    for hit in hits:
-        by_kind[hit.kind].append(hit.id)
+    for one in best:
+        by_kind[one.candidate.kind].append(one.candidate.id)
     fields = presenters.load(by_kind, principal)
-    return [result(hit, fields[hit.id], wanted, principal) for hit in hits if hit.id in fields]
+    return [result(one, fields[one.candidate.id], wanted, principal) for one in best if one.candidate.id in fields]
 
 
-def result(hit: Hit, fields: dict[str, Any], wanted: Wanted, principal: Principal) -> dict[str, Any]:
-    found = {"kind": hit.kind, "id": hit.id, "score": hit.score, **fields}
-    return found | {"explain": explanation(hit, principal)} if wanted.explain else found
+def result(one: Scored, fields: dict[str, Any], wanted: Wanted, principal: Principal) -> dict[str, Any]:
+    found = {"kind": one.candidate.kind, "id": one.candidate.id, "score": one.score, **fields}
+    return found | {"explain": explanation(one, principal)} if wanted.explain else found
 
 
-def record(hits: Sequence[Hit], principal: Principal) -> None:
+def record(hits: Sequence[Candidate], principal: Principal) -> None:
     """Reading what belongs to other agents, or to users not named, leaves a line in the audit trail, with the list."""
     if sees_everything(principal):
         return
@@ -166,7 +196,7 @@ def record(hits: Sequence[Hit], principal: Principal) -> None:
             audit_read(action, found, principal)
 
 
-def audit_read(action: str, hits: Sequence[Hit], principal: Principal) -> None:
+def audit_read(action: str, hits: Sequence[Candidate], principal: Principal) -> None:
     with behind_walls(principal):
         audit.record(action, principal=principal, object_type="search", new={"read": [str(hit.id) for hit in hits]})
 
@@ -175,14 +205,14 @@ def searches_every_user(principal: Principal) -> bool:
     return principal.named_user is None and principal.is_admin and not sees_everything(principal)
 
 
-def notice(ranking: Ranking, principal: Principal, *, degraded: bool) -> str | None:
-    found = []
+def notice(found: Found, principal: Principal, *, degraded: bool) -> str | None:
+    said = []
     if searches_every_user(principal):
-        found.append(EVERY_USER)
+        said.append(EVERY_USER)
     elif principal.named_user is None and not sees_everything(principal):
-        found.append(NO_USER)
+        said.append(NO_USER)
     if degraded:
-        found.append(KEYWORD_ONLY if embeddings.get_embedder() else EMBEDDING_OFF)
-    if ranking.truncated:
-        found.append(TRUNCATED)
-    return " ".join(found) or None
+        said.append(KEYWORD_ONLY if embeddings.get_embedder() else EMBEDDING_OFF)
+    if found.truncated:
+        said.append(TRUNCATED)
+    return " ".join(said) or None

@@ -81,17 +81,19 @@ def message(item: Item, role: str) -> dict[str, Any]:
     return {"role": role, "content": item.text, "name": item.speaker, "at": at.isoformat()}
 
 
-def wait_until_indexed(hub: Hub, key: str, tenant: str, messages: int) -> None:
-    """Until nothing waits for a vector and every message has one. Raises RuntimeError after half an hour."""
-    deadline = time.monotonic() + INDEXED_SECONDS
+def wait_until_indexed(
+    hub: Hub, key: str, tenant: str, messages: int, *, seconds: float = INDEXED_SECONDS, pause: float = 0.25
+) -> None:
+    """Until nothing waits for a vector and every message has one. Raises RuntimeError after ``seconds``."""
+    deadline = time.monotonic() + seconds
     with psycopg.connect(hub.database_url("owner"), autocommit=True) as owner:
         # the index is written with the message itself: one that is missing is a fault, not a delay
         if (there := count(owner, MESSAGES, tenant)) != messages:
             raise RuntimeError(f"{messages} messages were sent, {there} are in the index.")
         while waiting(hub, key) or count(owner, EMBEDDED, tenant) < messages:
             if time.monotonic() > deadline:
-                raise RuntimeError(f"The index was not complete after {INDEXED_SECONDS:.0f} s.")
-            time.sleep(0.25)
+                raise RuntimeError(f"The index was not complete after {seconds:.0f} s.")
+            time.sleep(pause)
 
 
 def waiting(hub: Hub, key: str) -> int:

@@ -14,7 +14,9 @@ $$;
 # takes is not ready, so that comparing all is all that is left. For each range:
 #  - a reach with an index of its own: that one;
 #  - a reach or range that is large: the tenant's index, read on until enough of its rows lie in the range;
-#  - one with few rows: each of them, as the tenant's index would hardly ever come across one.
+#  - one with few rows: each of them, as the tenant's index would hardly ever come across one. Few is what costs
+#    less: measured, one by one takes 0.42 ms a thousand, and the index, read on, 3 ms divided by the share of its
+#    rows that are wanted; these are equal at the square root of 7,000 times the tenant's rows.
 # The tenant's index holds rows "of any id", and is asked for such: words without effect, but a statement that lacks
 # them cannot be answered by it. Otherwise the planner, and not this function, chose between it and a reach's own.
 STATEMENT = """
@@ -35,7 +37,7 @@ BEGIN
   END IF;
   SELECT * INTO v_whole FROM memory_vector_indexes x WHERE x.tenant_id = p_tenant AND x.model = p_model
     AND x.dimension = p_dimension AND x.status = 'ready' AND x.reach IS NULL;
-  v_few := greatest(v_few, v_whole.rows / 20);
+  v_few := greatest(v_few, sqrt(7000.0 * coalesce(v_whole.rows, 0))::bigint);
 
   FOR i IN 1 .. coalesce(cardinality(p_low), 0) LOOP
     CONTINUE WHEN p_low[i] IS NULL OR p_high[i] IS NULL;
@@ -49,8 +51,9 @@ BEGIN
       v_large := v_large || v_range;
       CONTINUE;
     END IF;
-    EXECUTE format('SELECT count(*) FROM (SELECT 1 %s LIMIT %s) n',
-      search_vectors_in(p_tenant, p_model, v_range) || v_held, v_few + 1) INTO v_count;
+    SELECT count(*) INTO v_count FROM (
+      SELECT 1 FROM memory_search_index s
+      WHERE s.tenant_id = p_tenant AND s.reach >= p_low[i] AND s.reach <= p_high[i] LIMIT v_few + 1) n;
     IF v_count > v_few THEN
       v_large := v_large || v_range;
     ELSIF v_count > 0 THEN

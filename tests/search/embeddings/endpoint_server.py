@@ -6,8 +6,9 @@ import base64
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import SHUT_RDWR, socket
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,7 @@ class Server(ThreadingHTTPServer):
         self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
         self.react: Reaction = well
         self.connections = 0
+        self.open: list[socket] = []
 
     @property
     def url(self) -> str:
@@ -62,9 +64,19 @@ class Server(ThreadingHTTPServer):
     def batches(self) -> list[list[str]]:
         return [asked["input"] for _, _, asked in self.requests]
 
-    def process_request(self, *args: Any) -> None:
+    def get_request(self) -> tuple[socket, Any]:
+        connection, address = super().get_request()
         self.connections += 1
-        super().process_request(*args)
+        self.open.append(connection)
+        return connection, address
+
+    def stop(self) -> None:
+        """As the end of a process: nobody listens, and what was connected is not any more."""
+        self.shutdown()
+        self.server_close()
+        for connection in self.open:
+            with suppress(OSError):
+                connection.shutdown(SHUT_RDWR)
 
     def handle_error(self, *args: Any) -> None:
         """A caller that hung up is none."""
@@ -78,8 +90,7 @@ def running(port: int = 0) -> Iterator[Server]:
     try:
         yield server
     finally:
-        server.shutdown()
-        server.server_close()
+        server.stop()
         thread.join()
 
 

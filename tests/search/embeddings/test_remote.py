@@ -333,8 +333,6 @@ def test_a_server_on_its_way_down_and_up_again(make):
         embedder = make(url=first.url)
         assert len(embedder.embed_queries(["one"])) == 1
         port = first.server_port
-        # what the handler threads hold open, a restart would close
-        embedder.endpoint.pool.close()
     with pytest.raises(ModelNotReady):
         embedder.embed_queries(["one"])
     with days.running(port):

@@ -208,6 +208,9 @@ class Search(Section):
     )
     candidate_cap: int = Field(20_000, ge=100, le=1_000_000, description="Most rows that are compared exactly.")
     embed_batch: int = Field(64, ge=1, le=256, description="Texts embedded at a time by the relay.")
+    embed_threads: int = Field(
+        0, ge=0, le=64, description="Threads by which the bundled model embeds many texts; 0 means one for two cores."
+    )
     context_words: int = Field(
         40, ge=0, le=200, description="Words before a message that its second vector is made with; 0 for none."
     )

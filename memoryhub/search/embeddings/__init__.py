@@ -47,7 +47,12 @@ def get_embedder() -> Embedder | None:
         return RemoteEmbedder(config.search.remote, keep_late=remember)
     from .local import LocalEmbedder
 
-    return LocalEmbedder(config.server.home, batch_size=config.search.embed_batch)
+    return LocalEmbedder(config.server.home, batch_size=config.search.embed_batch, threads=batch_threads())
+
+
+def batch_threads() -> int:
+    """As configured, or half of the processors: the relay that embeds gives way to requests, but not for nothing."""
+    return get_config().search.embed_threads or max(1, (os.cpu_count() or 1) // 2)
 
 
 def warm(wait_seconds: float = 0) -> bool:

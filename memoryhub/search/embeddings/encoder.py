@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -24,18 +25,25 @@ RUN_TOKENS = 256
 
 
 class Encoder:
-    """The loaded model. May be used by several threads at once."""
+    """The loaded model. May be used by several threads at once; for many texts it uses ``threads`` of its own."""
 
     def __init__(self, model: Path, tokenizer: Path, *, threads: int) -> None:
-        self.session = open_session(model, threads)
+        self.session = open_session(model)
         self.tokenizer = open_tokenizer(tokenizer)
+        # these start when they are needed, so a process that embeds only queries has none
+        self.pool = ThreadPoolExecutor(threads, "encoder") if threads > 1 else None
 
     def encode(self, texts: Sequence[str]) -> list[Vector]:
         """Vectors of ``texts`` in order; a text beyond its first 256 tokens is not seen."""
         tokens = [encoding.ids for encoding in self.tokenizer.encode_batch([text[:MAX_CHARS] for text in texts])]
-        vectors: dict[int, Vector] = {}
-        for run in runs(tokens):
-            vectors.update(zip(run, self.run([tokens[place] for place in run]), strict=True))
+        parts = list(runs(tokens))
+        at_once = self.pool.map if self.pool and len(parts) > 1 else map
+        made = at_once(lambda part: self.run([tokens[place] for place in part]), parts)
+        vectors = {
+            place: vector
+            for part, found in zip(parts, made, strict=True)
+            for place, vector in zip(part, found, strict=True)
+        }
         return [vectors[place] for place in range(len(texts))]
 
     def run(self, tokens: Sequence[Sequence[int]]) -> list[Vector]:
@@ -44,9 +52,9 @@ class Encoder:
         return [row.copy() for row in cast("npt.NDArray[np.float32]", output)]
 
 
-def open_session(model: Path, threads: int) -> onnxruntime.InferenceSession:
+def open_session(model: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     # the arena keeps the largest run's memory for ever; without it a query is as fast
     options.enable_cpu_mem_arena = False

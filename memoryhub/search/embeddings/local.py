@@ -23,7 +23,7 @@ RETRY_SECONDS = 30.0
 
 
 class LocalEmbedder:
-    """all-MiniLM-L6-v2 in 8 bits on one thread of the processor; see ``bert.py``."""
+    """all-MiniLM-L6-v2 in 8 bits; see ``bert.py``. ``threads`` of the processor share a batch."""
 
     name = MODEL_NAME
     dimension = DIMENSION

@@ -30,8 +30,8 @@ logger = logging.getLogger(__name__)
 #: Longer pauses are left to the outbox, so that a claim does not run out in them.
 LONGEST_SLEEP = 2.0
 FIRST_SLEEP = 0.25
-#: Queries on their way at a time in this process; more of them are late anyway.
-MOST_QUERIES = 4
+#: Queries on their way at a time in this process, those that nobody waits for any more included.
+MOST_QUERIES = 16
 #: How long a query that nobody waits for any more may still be on its way.
 LATE_SECONDS = 5.0
 #: What is asked to find out whether the endpoint answers at all.

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from memoryhub.config import get_config
 from memoryhub.search import embeddings
 from memoryhub.search.embeddings import local, weights
 from memoryhub.search.embeddings.encoder import Encoder
@@ -56,6 +57,14 @@ def test_the_local_model_is_one_per_process_and_loads_when_warmed(local_model: p
     assert embedder().problem is None
     assert embedder().embed([]) == []
     assert len(embedder().embed(["one", "two"])) == 2
+
+
+def test_threads_for_batches_follow_the_setting_or_the_machine(configured: pytest.MonkeyPatch) -> None:
+    configured.setattr(os, "cpu_count", lambda: 8)
+    assert embeddings.batch_threads() == 4
+    get_config.cache_clear()
+    configured.setenv("MEMORYHUB_SEARCH__EMBED_THREADS", "3")
+    assert embeddings.batch_threads() == 3
 
 
 def test_no_query_waits_for_the_model_to_load(local_model: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 
 from memoryhub.search.embeddings.encoder import RUN_TOKENS, Encoder, runs
+from memoryhub.search.embeddings.preparation import prepare
+from memoryhub.search.embeddings.weights import TOKENIZER_FILE, packaged_path
 
 
 def test_vectors_are_float32_of_length_one(encoder: Encoder) -> None:
@@ -52,3 +55,10 @@ def test_threads_share_one_model(encoder: Encoder) -> None:
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda text: encoder.encode([text])[0], texts))
     assert all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True))
+
+
+def test_many_texts_are_shared_by_threads_and_come_back_in_order(encoder: Encoder, model_home: Path) -> None:
+    several = Encoder(prepare(model_home), packaged_path(TOKENIZER_FILE), threads=3)
+    texts = [f"text {number} " + "of some length " * (number % 9) for number in range(60)]
+    for one, other in zip(encoder.encode(texts), several.encode(texts), strict=True):
+        assert np.array_equal(one, other)

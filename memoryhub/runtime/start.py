@@ -21,6 +21,7 @@ from memoryhub.runtime.output import Output
 from memoryhub.runtime.postgres import PostgresError, death_signal
 from memoryhub.runtime.programs import FIRST_BOOT, PREPARATION, model_preparation, services
 from memoryhub.runtime.supervisor import StopRequested, Supervisor
+from memoryhub.runtime.terminal import own_foreground
 
 #: After this long without an answer the hub says so; it goes on trying.
 PATIENCE_SECONDS = 60.0
@@ -30,10 +31,12 @@ EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared
 def main(arguments: list[str] | None = None) -> int:
     """The exit code of a whole run: 0 after an orderly stop, 1 when the hub could not start."""
     options = parse(arguments)
-    if options.stop_with_parent:
-        death_signal(signal.SIGTERM, parent=os.getppid())()
     try:
-        return run(get_config())
+        if not options.stop_with_parent:
+            return run(get_config())
+        death_signal(signal.SIGTERM, parent=os.getppid())()
+        with own_foreground():
+            return run(get_config())
     except (ConfigError, StartError, PostgresError) as error:
         print(f"MemoryHub cannot start: {error}", file=sys.stderr)
         return 1

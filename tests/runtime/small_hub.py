@@ -14,6 +14,7 @@ from memoryhub.runtime.output import Output
 from memoryhub.runtime.postgres import EmbeddedPostgres
 from memoryhub.runtime.programs import Program
 from memoryhub.runtime.supervisor import StopRequested, Supervisor
+from memoryhub.runtime.terminal import own_foreground
 
 CALM = "import time; print('calm is up', flush=True); time.sleep(600)"
 # does not listen to SIGTERM, and has a child of its own that does not either
@@ -59,4 +60,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     Supervisor.warden_grace = 0.5
-    main()
+    with own_foreground():
+        main()

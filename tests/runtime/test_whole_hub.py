@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import shutil
@@ -151,8 +152,20 @@ def test_sigterm_leaves_no_process(boot):
     hub = boot()
     tree = hub.tree()
     assert len(tree) > 8
+    kept_open = [kept_connection(hub.port) for _ in range(8)]
     assert hub.stop() == 0
     assert all_gone(tree)
+    assert "refused to gracefully stop" not in hub.output()
+    for connection in kept_open:
+        connection.close()
+
+
+def kept_connection(port: int) -> http.client.HTTPConnection:
+    """A connection that has had an answer and stays open, as clients keep it for their next request."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/memory/health")
+    connection.getresponse().read()
+    return connection
 
 
 def test_a_backup_restores_into_an_empty_hub_as_it_was(boot, tmp_path):

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 
-from memoryhub.access.exceptions import Forbidden, Invalid, NotFound, TenantMismatch, TooLarge
-from memoryhub.access.models import AuditEvent, Grant
-from memoryhub.access.principals import Principal, system_principal
+from memoryhub.access.exceptions import Forbidden, Invalid, NotFound, TooLarge
+from memoryhub.access.models import AuditEvent
+from memoryhub.access.principals import Principal
 from memoryhub.access.services.audit import digest
 from memoryhub.access.walls import behind_walls
 from memoryhub.registry import hooks
@@ -17,11 +17,9 @@ from memoryhub.registry.exceptions import (
     DurableExists,
     EntryExists,
     EntryStale,
-    NotGranted,
     ParentNotFound,
-    PermanentEntry,
 )
-from memoryhub.registry.models import ContextEntry, EntryVersion, EphemeralEntry
+from memoryhub.registry.models import ContextEntry, EntryVersion
 from memoryhub.registry.services import entries
 from memoryhub.registry.services.drafts import Change, Draft
 from memoryhub.search.models import IndexRow
@@ -118,108 +116,6 @@ def test_a_value_beyond_the_limit_is_too_large(store, settings):
         store("k", "x" * (settings.CONFIG.limits.value_kb * 1024 - 1))
 
 
-def test_global_entries_need_a_platform_admin_key(store, caller):
-    with pytest.raises(Forbidden):
-        store(scope="global")
-    platform = Principal(kind="key", name="p", platform=True, permissions=frozenset({"read", "write", "admin"}))
-    store("motd", "hello", scope="global", by=platform)
-    assert entries.retrieve(key="motd", principal=caller).value == "hello"
-
-
-def test_a_foreign_tenant_is_refused_whether_or_not_it_exists(store):
-    with pytest.raises(TenantMismatch):
-        store(tenant_id="other")
-
-
-def test_without_a_scope_the_nearest_entry_is_found(store, caller):
-    platform = system_principal("test", "acme")
-    store("k", "global", scope="global", by=platform)
-    found = []
-    for fields in (
-        {},
-        {"scope": "tenant"},
-        {"scope": "user", "user_id": "u"},
-        {"scope": "session", "session_id": "s"},
-        {"scope": "agent"},
-        {"scope": "agent", "user_id": "u"},
-    ):
-        if fields:
-            store("k", str(fields), **fields)
-        found.append(entries.retrieve(key="k", user_id="u", session_id="s", principal=caller).value)
-    assert found[0] == "global"
-    assert found[1:] == [
-        "{'scope': 'tenant'}",
-        "{'scope': 'user', 'user_id': 'u'}",
-        "{'scope': 'session', 'session_id': 's'}",
-        "{'scope': 'agent'}",
-        "{'scope': 'agent', 'user_id': 'u'}",
-    ]
-
-
-def test_users_and_sessions_not_named_are_out_of_reach(store, caller):
-    store("k", 1, scope="user", user_id="u")
-    store("k", 2, scope="session", session_id="s")
-    with pytest.raises(NotFound):
-        entries.retrieve(key="k", principal=caller)
-    with pytest.raises(NotFound):
-        entries.retrieve(key="k", scope="user", user_id="other", principal=caller)
-
-
-def test_another_tenant_finds_nothing(store, caller):
-    stored = store("k", 1)
-    stranger = agent("alden", tenant="other")
-    with pytest.raises(NotFound):
-        entries.retrieve(key="k", principal=stranger)
-    with pytest.raises(NotFound):
-        entries.get(stored.entry_id, principal=stranger)
-    with pytest.raises(NotFound):
-        entries.change(stored.entry_id, Change(value=2, if_present=True), principal=stranger)
-
-
-def grant(stored, to: str, *, can_write: bool = False) -> None:
-    with behind_walls(system_principal("test", "acme")):
-        Grant.objects.create(
-            tenant_id="acme", entry_id=stored.entry_id, agent_id=to, can_write=can_write, created_by="test"
-        )
-
-
-def test_another_agents_entry_is_found_once_granted_and_the_read_is_audited(store):
-    stored = store("plan", "secret", scope="agent")
-    alice = agent("alice")
-    with pytest.raises(NotFound):
-        entries.retrieve(key="plan", principal=alice)
-    grant(stored, "alice")
-    assert entries.retrieve(key="plan", principal=alice).value == "secret"
-    assert entries.retrieve(key="plan", scope="agent", agent_id="alden", principal=alice).value == "secret"
-    with pytest.raises(NotFound):
-        entries.retrieve(key="plan", scope="agent", agent_id="mimic", principal=alice)
-    assert entries.get(stored.entry_id, principal=alice).value == "secret"
-    with behind_walls(alice):
-        reads = AuditEvent.objects.filter(action="registry.read.cross_agent")
-        assert [r.new["entries"][0]["entry_id"] for r in reads] == [str(stored.entry_id)] * 3
-
-
-def test_only_a_grant_to_write_opens_another_agents_entry(store, caller):
-    stored = store("plan", 1, scope="agent")
-    alice = agent("alice")
-    for attempt in range(2):
-        with pytest.raises(NotGranted):
-            store("plan", 2, scope="agent", agent_id="alden", by=alice)
-        with pytest.raises(NotGranted if attempt else NotFound):
-            entries.change(stored.entry_id, Change(value=2, if_present=True), principal=alice)
-        if not attempt:
-            grant(stored, "alice")
-    with behind_walls(caller):
-        Grant.objects.update(can_write=True)
-    assert store("plan", 2, scope="agent", agent_id="alden", by=alice).sync_version == 2
-    changed = entries.change(stored.entry_id, Change(value=3, if_present=True), principal=alice)
-    assert changed.sync_version == 3
-    entry = entries.get(stored.entry_id, principal=caller)
-    assert (entry.value, entry.author, entry.agent_id, entry.owner) == (3, "alice", "alden", "alden")
-    with pytest.raises(NotGranted):
-        store("new plan", 2, scope="agent", agent_id="alden", by=alice)
-
-
 def test_a_conditional_store_names_the_current_version_when_it_does_not_hold(store):
     store("k", 1)
     with pytest.raises(EntryStale) as stale:
@@ -250,108 +146,6 @@ def test_refused_stores_leave_nothing_behind(store, caller):
             store("k", 2, **fields)
     with behind_walls(caller):
         assert EntryVersion.objects.count() == SyncEvent.objects.count() == 1
-
-
-def test_ephemeral_entries_have_no_history_and_no_outbox(store, caller):
-    stored = store("k", 1, layer="ephemeral", tags=["t"], importance=0.7)
-    entry = entries.retrieve(key="k", principal=caller)
-    assert (entry.value, entry.layer, entry.tags, entry.importance) == (1, "ephemeral", ["t"], 0.7)
-    assert entries.get(stored.entry_id, principal=caller).value == 1
-    with behind_walls(caller):
-        assert EntryVersion.objects.count() == SyncEvent.objects.count() == IndexRow.objects.count() == 0
-    assert store("k", 2).layer == "ephemeral", "a store that names no layer leaves the entry where it is"
-    assert entries.change(stored.entry_id, Change(value=3, if_version=2), principal=caller).sync_version == 3
-
-
-def test_durable_over_ephemeral_replaces_it(store, caller):
-    store("k", 1, layer="ephemeral")
-    store("k", 2, layer="long_term")
-    with behind_walls(caller):
-        assert not EphemeralEntry.objects.exists()
-    assert entries.retrieve(key="k", principal=caller).value == 2
-
-
-def test_ephemeral_over_durable_is_refused(store):
-    store("k", 1)
-    with pytest.raises(DurableExists):
-        store("k", 2, layer="ephemeral")
-
-
-def test_storing_with_another_layer_moves_the_entry(store, caller):
-    first = store("k", 1, layer="short")
-    assert first.layer == "short_term"
-    assert first.expires_at is not None
-    moved = store("k", 1, layer="permanent")
-    assert (moved.entry_id, moved.layer, moved.expires_at) == (first.entry_id, "permanent", None)
-
-
-def test_only_an_admin_takes_an_entry_out_of_the_permanent_layer(store):
-    stored = store("k", 1, layer="permanent")
-    admin = agent(scopes=("read", "write", "admin"))
-    with pytest.raises(PermanentEntry):
-        store("k", 2, layer="short_term")
-    with pytest.raises(PermanentEntry):
-        entries.change(stored.entry_id, Change(layer="long_term", if_present=True), principal=agent())
-    assert store("k", 2).layer == "permanent"
-    assert store("k", 3, layer="long_term", by=admin).layer == "long_term"
-
-
-@pytest.mark.parametrize(
-    ("layer", "life"),
-    [
-        ("ephemeral", timedelta(minutes=5)),
-        ("session", timedelta(hours=24)),
-        ("short_term", timedelta(days=30)),
-        ("long_term", None),
-        ("permanent", None),
-    ],
-)
-def test_each_layer_has_its_end(store, layer, life):
-    stored = store(layer=layer, session_id="s")
-    assert (stored.expires_at and stored.expires_at - stored.updated_at) == life
-
-
-def test_an_explicit_end_wins(store):
-    end = datetime.now(UTC) + timedelta(hours=1)
-    assert store("a", layer="short_term", expires_at=end).expires_at == end
-    assert store("b", layer="short_term", expires_at=None).expires_at is None
-
-
-def let_expire() -> None:
-    with behind_walls(system_principal("test", "acme")):
-        ContextEntry.objects.update(expires_at=datetime.now(UTC) - timedelta(seconds=1))
-
-
-def test_expired_entries_are_gone_and_their_key_is_free_again(store, caller):
-    stored = store("k", 1, priority="critical", layer="short_term")
-    let_expire()
-    with pytest.raises(NotFound):
-        entries.retrieve(key="k", principal=caller)
-    with pytest.raises(NotFound):
-        entries.get(stored.entry_id, principal=caller)
-    again = store("k", 2, if_absent=True)
-    assert (again.created, again.entry_id, again.sync_version) == (True, stored.entry_id, 2)
-    assert entries.retrieve(key="k", principal=caller).priority == "medium"
-
-
-def test_a_legal_hold_outlasts_the_end(store, caller):
-    store("k", 1, layer="short_term")
-    let_expire()
-    with behind_walls(caller):
-        ContextEntry.objects.update(legal_hold=True)
-    assert entries.retrieve(key="k", principal=caller).value == 1
-
-
-def test_archived_entries_are_found_when_asked_for(store, caller):
-    stored = store("k", 1)
-    with behind_walls(caller):
-        ContextEntry.objects.update(archived_at=datetime.now(UTC))
-    with pytest.raises(NotFound):
-        entries.retrieve(key="k", principal=caller)
-    assert entries.retrieve(key="k", principal=caller, include_archived=True).archived_at is not None
-    assert entries.get(stored.entry_id, principal=caller, include_archived=True).value == 1
-    store("k", 2)
-    assert entries.retrieve(key="k", principal=caller).value == 2
 
 
 def test_a_change_names_the_version_it_saw(store, caller):

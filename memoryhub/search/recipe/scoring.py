@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from memoryhub.search.requests import Mode
 
 Parts = dict[str, float]
+#: Scores that differ beyond these differ by the order of summation only.
+DIGITS = 9
 
 
 @dataclass(slots=True)
@@ -34,18 +36,33 @@ class Scored:
             self.parts[term] = self.parts.get(term, 0.0) + amount
             self.score += amount
 
+    def round(self) -> None:
+        self.parts = {term: round(amount, DIGITS) for term, amount in self.parts.items()}
+        self.score = round(sum(self.parts.values()), DIGITS)
+
 
 def rank(
-    candidates: Sequence[Candidate], question: Question, mode: Mode, weights: Ranking, boosts: Boosts
+    candidates: Sequence[Candidate],
+    question: Question,
+    *,
+    mode: Mode,
+    weights: Ranking,
+    boosts: Boosts,
+    limit: int,
 ) -> list[Scored]:
-    """The candidates that the mode looks for, the best first."""
+    """The ``limit`` best of the candidates that the mode looks for, the best first; equals by id."""
     if mode == "hybrid":
-        return score(candidates, question, weights, boosts)
-    return by_one_leg(candidates, "semantic" if mode == "semantic" else "keyword", boosts)
+        scored = score(candidates, question, weights, boosts)
+    else:
+        scored = by_one_leg(candidates, "semantic" if mode == "semantic" else "keyword", boosts)
+    best = sorted(scored, key=lambda one: (-round(one.score, DIGITS), one.candidate.id))[:limit]
+    for one in best:
+        one.round()
+    return best
 
 
 def by_one_leg(candidates: Sequence[Candidate], leg: str, boosts: Boosts) -> list[Scored]:
-    """Ranked by cosine or BM25 as it is; with boosts, which lie between 0 and 1, by its share of the best."""
+    """Scored by cosine or BM25 as it is; with boosts, which lie between 0 and 1, by its share of the best."""
     scored = []
     for found in candidates:
         amount = found.similarity if leg == "semantic" else found.bm25
@@ -56,11 +73,11 @@ def by_one_leg(candidates: Sequence[Candidate], leg: str, boosts: Boosts) -> lis
     if boosts and best > 0:
         scored = [Scored(one.candidate, {leg: one.score / best}, one.score / best) for one in scored]
     add_boosts(scored, boosts)
-    return in_order(scored)
+    return scored
 
 
 def score(candidates: Sequence[Candidate], question: Question, weights: Ranking, boosts: Boosts) -> list[Scored]:
-    """All candidates, the best first; equals are in the order of their ids.
+    """All candidates with their scores.
 
     The legs are fused: 1 is what is best by both. Then come the terms of each memory itself, then what its neighbors
     and its session lend, then boosts.
@@ -71,15 +88,7 @@ def score(candidates: Sequence[Candidate], question: Question, weights: Ranking,
         add_own_terms(one, question, weights)
     lend(scored, weights)
     add_boosts(scored, boosts)
-    return in_order(scored)
-
-
-def in_order(scored: Sequence[Scored]) -> list[Scored]:
-    # rounded, so that the order of summation cannot matter
-    for one in scored:
-        one.parts = {term: round(amount, 9) for term, amount in one.parts.items()}
-        one.score = round(sum(one.parts.values()), 9)
-    return sorted(scored, key=lambda one: (-one.score, one.candidate.id))
+    return scored
 
 
 def add_boosts(scored: Sequence[Scored], boosts: Boosts) -> None:

@@ -166,8 +166,14 @@ def query_vector(meaning: str, mode: Mode) -> tuple[Vector | None, str]:
 def ranked(
     found: Sequence[Candidate], question: Question, mode: Mode, wanted: Wanted, principal: Principal
 ) -> list[Scored]:
-    boost = boosts.amounts(wanted.boost, found, principal)
-    return rank(found, question, mode, settings.CONFIG.ranking, boost)[: wanted.limit]
+    return rank(
+        found,
+        question,
+        mode=mode,
+        weights=settings.CONFIG.ranking,
+        boosts=boosts.amounts(wanted.boost, found, principal),
+        limit=wanted.limit,
+    )
 
 
 def shown(best: Sequence[Scored], wanted: Wanted, principal: Principal) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from memoryhub.config import Ranking
 from memoryhub.search.ranking import Candidate
 from memoryhub.search.recipe.question import Question, read
-from memoryhub.search.recipe.scoring import Scored, score
+from memoryhub.search.recipe.scoring import Scored, rank
 
 WEIGHTS = Ranking()
 PLAIN = read("boat", [], None)
@@ -31,7 +31,7 @@ def candidate(number: int, **fields: Any) -> Candidate:
 
 
 def ranked(*candidates: Candidate, question: Question = PLAIN, weights: Ranking = WEIGHTS) -> list[Scored]:
-    return score(candidates, question, weights, {})
+    return rank(candidates, question, mode="hybrid", weights=weights, boosts={}, limit=100)
 
 
 def order(scored: list[Scored]) -> list[int]:
@@ -112,7 +112,7 @@ candidates = st.builds(
 def test_parts_add_up(found: list[Candidate], boosts: dict[str, float]) -> None:
     question = read("when did Ada sail in May 2024?", ["Ada", "Bo"], None)
     everything = {name: (weight, {one.id: 1.0 for one in found}) for name, weight in boosts.items()}
-    for one in score(found, question, WEIGHTS, everything):
+    for one in rank(found, question, mode="hybrid", weights=WEIGHTS, boosts=everything, limit=100):
         assert sum(one.parts.values()) == pytest.approx(one.score, abs=1e-8)
 
 

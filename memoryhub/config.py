@@ -207,6 +207,9 @@ class Search(Section):
         "hashing: deterministic, for tests; off: keyword only.",
     )
     candidate_cap: int = Field(20_000, ge=100, le=1_000_000, description="Most rows that are compared exactly.")
+    fuzzy_similarity: float = Field(
+        0.4, ge=0.3, le=1, description="Share of trigrams that a word has in common with the one meant, in mode fuzzy."
+    )
     embed_batch: int = Field(64, ge=1, le=256, description="Texts embedded at a time by the relay.")
     embed_threads: int = Field(
         0, ge=0, le=64, description="Threads by which the bundled model embeds many texts; 0 means one for two cores."

@@ -6,7 +6,7 @@ from typing import Any
 
 from memoryhub.access.principals import Principal
 from memoryhub.access.visibility import sees_everything
-from memoryhub.search.ranking import TERM, Candidate
+from memoryhub.search.ranking import LIKENESS, TERM, Candidate
 from memoryhub.search.recipe.question import Question
 from memoryhub.search.recipe.scoring import Scored
 
@@ -19,7 +19,7 @@ def explanation(one: Scored, principal: Principal) -> dict[str, Any]:
         "parts": {"keyword": 0.0, "semantic": 0.0, **one.parts},
         "bm25": found.bm25,
         "cosine": found.similarity,
-        "terms": [dict(zip(TERM, term, strict=True)) for term in found.terms or []],
+        "terms": [dict(zip(TERM + LIKENESS, term, strict=False)) for term in found.terms or []],
         "visible": visible_because(found, principal),
     }
 

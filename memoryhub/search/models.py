@@ -123,6 +123,47 @@ class Passage(models.Model):
         return f"{self.row_id} ({self.number})"
 
 
+class KnownWord(models.Model):
+    """A word of a row, in lower case, for finding it misspelled. At most a few rows of a reach hold the same word.
+
+    ``keys`` are hashes of (tenant, reach, gram), ``hash`` is that of the word, so that one index finds words of one
+    reach. ``lasting``: its row does not expire. Removed with its row; made anew by the relay when the row changes.
+    """
+
+    pk = models.CompositePrimaryKey("row_id", "word")
+    row_id = models.UUIDField()
+    word = models.TextField(db_collation="C")
+    tenant_id = models.TextField(null=True)
+    hash = models.BigIntegerField()
+    lasting = models.BooleanField()
+    keys = ArrayField(models.BigIntegerField())
+
+    class Meta:
+        db_table = "memory_search_vocabulary"
+        indexes = [
+            models.Index(fields=["hash"], name="vocabulary_by_hash"),
+            # without a pending list, like that of the passages
+            GinIndex(fields=["keys"], name="vocabulary_by_keys", fastupdate=False),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.word} ({self.row_id})"
+
+
+class ReadRow(models.Model):
+    """A row whose words were read into the vocabulary, and in which version. Removed when it changes."""
+
+    row_id = models.UUIDField(primary_key=True)
+    tenant_id = models.TextField(null=True)
+    version = models.IntegerField()
+
+    class Meta:
+        db_table = "memory_search_vocabulary_read"
+
+    def __str__(self) -> str:
+        return f"{self.row_id} ({self.version})"
+
+
 class Vector(models.Model):
     """The embedding of an index row by one model. The dimension is the model's.
 

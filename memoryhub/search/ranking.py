@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: The figures of a term in an explanation, in the order of the database.
 TERM = ("term", "frequency", "memories", "idf", "bm25")
+#: What a fuzzy search adds: the word of the query, and how alike the two are.
+LIKENESS = ("asked", "likeness")
 CALL = "SELECT memory_search(%s::jsonb, %s, %s, %s::halfvec, %s, %s::jsonb, %s::jsonb)"
 
 

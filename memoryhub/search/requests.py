@@ -11,8 +11,10 @@ from uuid import UUID
 from memoryhub.access.exceptions import Invalid
 from memoryhub.search.models import IndexRow
 
-Mode = Literal["keyword", "semantic", "hybrid"]
-MODES: tuple[Mode, ...] = ("keyword", "semantic", "hybrid")
+Mode = Literal["keyword", "semantic", "hybrid", "fuzzy"]
+MODES: tuple[Mode, ...] = ("keyword", "semantic", "hybrid", "fuzzy")
+#: Modes that need no vector of the query.
+BY_WORDS: tuple[Mode, ...] = ("keyword", "fuzzy")
 KINDS: tuple[str, ...] = tuple(IndexRow.Kind.values)
 #: Both the word for one and the word for many name a kind.
 KIND_NAMES = {name: kind for kind, plural in (("entry", "entries"), ("message", "messages")) for name in (kind, plural)}

@@ -10,6 +10,7 @@ from uuid import UUID
 from memoryhub.access.principals import system_principal
 from memoryhub.access.walls import behind_walls
 from memoryhub.search.embeddings import ModelNotReady, ModelPackagesMissing
+from memoryhub.search.learning import learn
 from memoryhub.search.services import index
 from memoryhub.search.services.index import ROWS_AT_A_TIME, Text
 from memoryhub.search.services.spaces import Space, active_space
@@ -43,6 +44,8 @@ class VectorStore:
         self._stopping.set()
 
     def deliver(self, batch: Sequence[Delivery]) -> dict[int, Problem]:
+        # first, and without a model: words are found in spite of typing errors even where embedding is off
+        learn(batch)
         space = active_space()
         if space is None:
             return {}

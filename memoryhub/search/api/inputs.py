@@ -62,7 +62,8 @@ class SearchInput(FilterFields):
     mode = Choice(
         MODES,
         default="hybrid",
-        help_text="`keyword`: words, any of them counts; `semantic`: meaning; `hybrid`: both.",
+        help_text="`keyword`: words, any of them counts; `semantic`: meaning; `hybrid`: both; "
+        "`fuzzy`: words in spite of typing errors.",
     )
     kinds = serializers.ListField(
         child=Choice(tuple(KIND_NAMES)),

@@ -16,6 +16,8 @@ class TermOutput(serializers.Serializer[Any]):
     memories = serializers.IntegerField(help_text="How many of the compared memories hold it.")
     idf = serializers.FloatField()
     bm25 = serializers.FloatField(help_text="What it adds to `bm25`.")
+    asked = serializers.CharField(required=False, help_text="`fuzzy`: the word of the query that it stands for.")
+    likeness = serializers.FloatField(required=False, help_text="`fuzzy`: how alike the two are; 1 for the same.")
 
 
 class ExplainOutput(serializers.Serializer[Any]):
@@ -41,7 +43,8 @@ class ResultOutput(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=KINDS)
     id = serializers.UUIDField()
     score = serializers.FloatField(
-        help_text="hybrid: 1 is best by words and meaning, other terms add; keyword: BM25; semantic: cosine."
+        help_text="hybrid: 1 is best by words and meaning, other terms add; keyword: BM25; "
+        "fuzzy: BM25 weighed by likeness; semantic: cosine."
     )
     entry_id = serializers.UUIDField(required=False)
     key = serializers.CharField(required=False)

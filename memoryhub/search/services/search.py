@@ -23,6 +23,7 @@ from memoryhub.search.recipe import question
 from memoryhub.search.recipe.question import Question
 from memoryhub.search.recipe.scoring import Scored, rank
 from memoryhub.search.requests import (
+    BY_WORDS,
     Filters,
     Mode,
     checked_filters,
@@ -31,6 +32,7 @@ from memoryhub.search.requests import (
     checked_mode,
     checked_query,
 )
+from memoryhub.search.services import fuzzy
 from memoryhub.search.services.spaces import active_space
 
 if TYPE_CHECKING:
@@ -78,10 +80,11 @@ def search(
 ) -> SearchAnswer:
     """The best ``limit`` (1 to 100) memories for a query among all that the principal may see.
 
-    ``mode`` is ``keyword`` (BM25, any word counts), ``semantic`` (cosine of embeddings) or ``hybrid``: both, and
-    what else the query says (docs/retrieval.md). Which user's and session's memories are in reach, the principal
-    says (``naming``). The score of a hybrid search is 1 for what is best by both, other terms add to it or take from
-    it; that of a keyword search is BM25, that of a semantic one the cosine. ``boost`` prefers what it names, weighing
+    ``mode`` is ``keyword`` (BM25, any word counts), ``fuzzy`` (the same in spite of typing errors), ``semantic``
+    (cosine of embeddings) or ``hybrid``: words and meaning, and what else the query says (docs/retrieval.md). Which
+    user's and session's memories are in reach, the principal says (``naming``). The score of a hybrid search is 1
+    for what is best by both, other terms add to it or take from it; that of a keyword search is BM25, that of a
+    fuzzy one BM25 weighed by likeness, that of a semantic one the cosine. ``boost`` prefers what it names, weighing
     0 to 1: ``{"recency": 0.2}``; see ``boosts.known``.
     Raises Invalid, TenantNeeded for a caller outside of every tenant, ScopeMissing without ``read``, NotFound for
     a parent that the caller may not see. Names (agents, users, sessions) belong to the tenant: an unknown one
@@ -120,18 +123,8 @@ class Wanted:
 def answer_to(wanted: Wanted, principal: Principal) -> SearchAnswer:
     question = read(wanted, principal)
     vector, space = query_vector(question.meaning, wanted.mode)
-    degraded = wanted.mode != "keyword" and vector is None
-    found = candidates(
-        query=question.words,
-        mode="keyword" if degraded else wanted.mode,
-        vector=vector,
-        model=space,
-        kinds=wanted.kinds,
-        filters=wanted.filters,
-        limit=wanted.limit,
-        explain=wanted.explain,
-        principal=principal,
-    )
+    degraded = wanted.mode not in BY_WORDS and vector is None
+    found = found_for(wanted, question, vector, space, principal)
     # without vectors a hybrid search still has all of its other terms, a semantic one has words
     mode: Mode = "keyword" if degraded and wanted.mode == "semantic" else wanted.mode
     best = ranked(found.candidates, question, mode, wanted, principal)
@@ -150,14 +143,32 @@ def answer_to(wanted: Wanted, principal: Principal) -> SearchAnswer:
 
 def read(wanted: Wanted, principal: Principal) -> Question:
     """The query with the names of participants understood; words are looked up as they stand when asked for alone."""
-    if wanted.mode == "keyword":
+    if wanted.mode in BY_WORDS:
         return question.as_it_stands(wanted.query)
     return question.read(wanted.query, authors(principal), principal.named_user)
 
 
+def found_for(wanted: Wanted, question: Question, vector: Vector | None, space: str, principal: Principal) -> Found:
+    if wanted.mode == "fuzzy":
+        return fuzzy.search_words(
+            query=wanted.query, kinds=wanted.kinds, filters=wanted.filters, limit=wanted.limit, principal=principal
+        )
+    return candidates(
+        query=question.words,
+        mode="keyword" if vector is None else wanted.mode,
+        vector=vector,
+        model=space,
+        kinds=wanted.kinds,
+        filters=wanted.filters,
+        limit=wanted.limit,
+        explain=wanted.explain,
+        principal=principal,
+    )
+
+
 def query_vector(meaning: str, mode: Mode) -> tuple[Vector | None, str]:
     """The query's vector and the name of its space; None while there is no model, and when words are enough."""
-    space = None if mode == "keyword" else active_space()
+    space = None if mode in BY_WORDS else active_space()
     if space is None:
         return None, ""
     return embeddings.embed_query(meaning, space.embedder), space.name

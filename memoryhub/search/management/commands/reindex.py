@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from memoryhub.access.principals import system_principal
-from memoryhub.search.services import index
+from memoryhub.search.services import index, vocabulary
 from memoryhub.search.services.spaces import active_space
 
 #: What preparing and loading the model may take.
@@ -32,6 +32,7 @@ class Command(BaseCommand):
         for tenant in index.tenants_indexed(options["tenant"]):
             if not options["vectors_only"]:
                 self.words(tenant)
+                self.vocabulary(tenant)
             if not options["words_only"]:
                 self.vectors(tenant)
 
@@ -39,6 +40,10 @@ class Command(BaseCommand):
         principal = system_principal("reindex", tenant)
         steps = index.all_steps(lambda after: index.make_words(principal=principal, after=after))
         self.report(tenant, "words made", steps, 1000)
+
+    def vocabulary(self, tenant: str | None) -> None:
+        step = partial(vocabulary.learn_lacking, principal=system_principal("reindex", tenant))
+        self.report(tenant, "rows read", index.all_steps(lambda after: step(after=after)), vocabulary.ROWS_AT_A_TIME)
 
     def vectors(self, tenant: str | None) -> None:
         space = active_space()

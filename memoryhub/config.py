@@ -171,6 +171,7 @@ class RemoteEmbeddings(Section):
     )
     batch_size: int = Field(64, ge=1, le=2048, description="Most texts in one request.")
     batch_characters: int = Field(100_000, ge=1000, description="Most characters in one request with several texts.")
+    connections: int = Field(4, ge=1, le=32, description="Requests of the relay that may be on their way at a time.")
     text_characters: int = Field(8000, ge=200, le=16_384, description="A text is cut after this many characters.")
     connect_timeout_seconds: float = Field(5, gt=0, le=30, description="Longest wait for a connection, in seconds.")
     read_timeout_seconds: float = Field(10, gt=0, le=30, description="Longest wait for the relay's answer, in seconds.")

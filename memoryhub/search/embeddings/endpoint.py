@@ -57,7 +57,7 @@ class Endpoint:
         self.settings = settings
         self.host = url.netloc
         self.path = url.path.rstrip("/") + "/embeddings" + (f"?{url.query}" if url.query else "")
-        self.pool = Pool(url)
+        self.pool = Pool(url, most_idle=settings.connections)
 
     def fetch(self, texts: Sequence[str], *, connect_seconds: float, answer_seconds: float) -> list[Vector]:
         """A vector of length 1 for each text, in order. Raises EndpointFailed or TextRefused."""

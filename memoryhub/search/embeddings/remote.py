@@ -13,6 +13,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -68,7 +69,7 @@ class RemoteEmbedder:
         self.settings = settings
         self.name = f"remote:{settings.model}:{settings.dimension}"
         self.dimension = settings.dimension
-        self.batch_size = settings.batch_size
+        self.batch_size = settings.batch_size * settings.connections
         self.endpoint = Endpoint(settings)
         self.circuit = Circuit()
         self._keep_late = keep_late
@@ -93,30 +94,16 @@ class RemoteEmbedder:
     # -- the relay's way ----------------------------------------------------------------------
 
     def embed(self, texts: Sequence[str]) -> list[Vector]:
-        """Takes as long as the endpoint does, within the time-outs.
+        """Takes as long as the endpoint does, within the time-outs; several requests are on their way at a time.
 
         Raises ModelNotReady while it is away, and TextRefused for a text that it does not take.
         """
-        return [vector for batch in self._batches(texts) for vector in self._patiently(batch)]
-
-    def _batches(self, texts: Sequence[str]) -> Iterator[list[str]]:
-        batch: list[str] = []
-        characters = 0
-        for text in (text[: self.settings.text_characters] for text in texts):
-            full = len(batch) == self.batch_size or characters + len(text) > self.settings.batch_characters
-            if batch and full:
-                yield batch
-                batch, characters = [], 0
-            batch.append(text)
-            characters += len(text)
-        if batch:
-            yield batch
-
-    def _patiently(self, texts: Sequence[str]) -> list[Vector]:
+        if not texts:
+            return []
         if not self.circuit.enter():
             raise ModelNotReady(self.problem, retry_in=self.circuit.seconds_left)
         try:
-            vectors = self._attempts(texts)
+            vectors = self._all(list(self._batches(texts)))
         except EndpointFailed as error:
             self._report(error)
             raise ModelNotReady(str(error), retry_in=self.circuit.seconds_left) from error
@@ -125,6 +112,25 @@ class RemoteEmbedder:
             raise
         self._report(None)
         return vectors
+
+    def _all(self, batches: Sequence[Sequence[str]]) -> list[Vector]:
+        lanes = min(self.settings.connections, len(batches))
+        with ThreadPoolExecutor(lanes, "remote-batch") as pool:
+            # after the first failure the rest is not asked for
+            return [vector for found in pool.map(self._attempts, batches) for vector in found]
+
+    def _batches(self, texts: Sequence[str]) -> Iterator[list[str]]:
+        batch: list[str] = []
+        characters = 0
+        for text in (text[: self.settings.text_characters] for text in texts):
+            full = len(batch) == self.settings.batch_size or characters + len(text) > self.settings.batch_characters
+            if batch and full:
+                yield batch
+                batch, characters = [], 0
+            batch.append(text)
+            characters += len(text)
+        if batch:
+            yield batch
 
     def _attempts(self, texts: Sequence[str]) -> list[Vector]:
         for attempt in range(1, self.settings.attempts):

@@ -86,12 +86,35 @@ def test_a_query_in_the_address_is_kept_and_no_key_means_no_header(make, server)
 
 
 def test_batches_are_bounded_by_number_and_by_characters(make, server):
-    make(batch_size=3).embed([f"text {n}" for n in range(7)])
+    make(batch_size=3, connections=1).embed([f"text {n}" for n in range(7)])
     assert [len(batch) for batch in server.batches] == [3, 3, 1]
     server.requests.clear()
-    make(batch_characters=1000, text_characters=600).embed(["a" * 900, "b" * 900, "c"])
+    make(batch_characters=1000, text_characters=600, connections=1).embed(["a" * 900, "b" * 900, "c"])
     assert [[len(text) for text in batch] for batch in server.batches] == [[600], [600, 1]]
     assert make().embed([]) == []
+
+
+def test_several_requests_are_on_their_way_and_their_vectors_come_in_order(make, server):
+    event = threading.Event()
+    server.react = days.after(event)
+    embedder = make(batch_size=2, connections=3)
+    assert embedder.batch_size == 6
+    texts = [f"text {n}" for n in range(11)]
+    found: list[Any] = []
+    caller = threading.Thread(target=lambda: found.extend(embedder.embed(texts)))
+    caller.start()
+    until(lambda: len(server.requests) == 3, what="three requests")
+    event.set()
+    caller.join()
+    assert len(server.requests) == 6
+    assert all(float(vector @ embed_text(text)) > 0.99 for text, vector in zip(texts, found, strict=True))
+
+
+def test_after_a_failure_the_rest_is_not_asked_for(make, server):
+    server.react = days.status(500)
+    with pytest.raises(ModelNotReady):
+        make(batch_size=1, connections=2).embed([f"text {n}" for n in range(50)])
+    assert len(server.requests) < 50
 
 
 def test_the_name_tells_model_and_dimension(make):

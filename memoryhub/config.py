@@ -218,6 +218,13 @@ class Search(Section):
     context_words: int = Field(
         40, ge=0, le=200, description="Words before a message that its second vector is made with; 0 for none."
     )
+    hashing_dimension: int = Field(256, ge=16, le=4000, description="Numbers of a vector of the hashing embedder.")
+    switch_by_itself: bool = Field(
+        True, description="Search with a changed model as soon as all is embedded by it; off: a person switches."
+    )
+    former_days: int = Field(
+        7, ge=1, le=365, description="Days for which the vectors of a former model are kept, to go back to it."
+    )
     query_cache: int = Field(2000, ge=0, le=100_000, description="Query embeddings remembered per process.")
     log_queries: bool = Field(True, description="Write searches to the access log.")
     remote: RemoteEmbeddings = Field(

@@ -26,6 +26,7 @@ from memoryhub.access.services import agents, keys, rates, refusals, staff, tena
 from memoryhub.registry.services.access_log import log as access_log
 from memoryhub.runtime.database import ensure_database
 from memoryhub.runtime.postgres import EmbeddedPostgres
+from memoryhub.search.services import spaces
 from tests.hub_plugin import HOME
 
 KEPT_TABLES = {
@@ -107,6 +108,7 @@ def fresh_process_state() -> None:
     forget_noted_keys()
     rates.forget_leases()
     refusals.forget_counts()
+    spaces.forget()
     # another thread would not see the test's transaction, nor be undone with it
     access_log.in_background = False
     access_log.forget()

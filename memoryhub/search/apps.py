@@ -9,8 +9,17 @@ class SearchConfig(AppConfig):
     def ready(self) -> None:
         from memoryhub.search.health import search, vector_indexes
         from memoryhub.search.vector_store import VectorStore
-        from memoryhub.sync import health, stores
+        from memoryhub.sync import health, jobs, stores
 
         stores.register(VectorStore())
         health.register("search", search)
+        jobs.register(
+            jobs.Job(
+                "drop_former_vectors",
+                "memoryhub.search.services.building.drop_former",
+                60,
+                "Removes the vectors of former search models whose time is over.",
+                5_000,
+            )
+        )
         health.register("vector_indexes", vector_indexes)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from django.db import connection
 
-from memoryhub.search.embeddings import get_embedder, query_cache
+from memoryhub.search.embeddings import query_cache
+from memoryhub.search.models import VectorSpace
+from memoryhub.search.services.spaces import active_space
 from memoryhub.sync.health import Part
 
 #: Counting stops here, so that asking stays cheap.
@@ -16,19 +19,29 @@ MOST_COUNTED = 10_000
 def search() -> Part:
     """``ready``: this process can embed queries; ``waiting``: changes that have no vectors yet (10,000 at most).
 
-    ``queries``: how often this process knew a query's vector already, and how many it holds.
+    ``queries``: how often this process knew a query's vector already, and how many it holds. ``spaces``: the search
+    model in use and the one that is on its way, with ``lacking``: rows that are not embedded for it yet.
     """
-    embedder = get_embedder()
+    space = active_space()
+    embedder = space.embedder if space else None
     if embedder is not None and not embedder.ready:
         # asking is also a try, so that health tells of a recovery that no query has noticed yet
         embedder.warm()
     detail = {
-        "model": embedder.name if embedder else None,
+        "model": space.name if space else None,
         "ready": embedder.ready if embedder else False,
         "waiting": waiting(),
         "queries": query_cache().figures(),
+        "spaces": list(map(described, VectorSpace.objects.exclude(state__in=["retired", "dropped"]))),
     }
     return Part(embedder.problem or "" if embedder else "", detail)
+
+
+def described(row: VectorSpace) -> dict[str, Any]:
+    found = {"name": row.name, "state": row.state, "error": row.error}
+    if row.state == VectorSpace.State.ACTIVE:
+        return found | {"lacking": waiting()}
+    return found | {"done": row.done, "total": row.total, "lacking": max(row.total - row.done, 0)}
 
 
 def waiting() -> int:

@@ -229,3 +229,59 @@ class VectorIndex(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tenant_id} {self.reach or ''} ({self.model})"
+
+
+class VectorSpace(models.Model):
+    """An embedder together with the recipe of what is embedded; it serves all tenants.
+
+    ``name`` is the ``model`` of its vectors. ``embedder`` is what makes them, from ``kind`` and ``settings``.
+    ``after``: rows up to this id are looked through; None before the first. ``drop_at``: when the vectors of a
+    former space are removed. ``held_back``: a person left it; the configuration alone does not bring it back.
+    """
+
+    class State(models.TextChoices):
+        BUILDING = "building", "Being built"
+        PAUSED = "paused", "Paused"
+        READY = "ready", "Ready"
+        ACTIVE = "active", "Active"
+        RETIRED = "retired", "Former"
+        FAILED = "failed", "Failed"
+        DROPPED = "dropped", "Removed"
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    name = models.TextField(unique=True)
+    embedder = models.TextField()
+    kind = models.TextField(help_text="local, remote or hashing.")
+    settings = models.JSONField(default=dict)
+    dimension = models.IntegerField()
+    context_words = models.IntegerField()
+    state = models.TextField(choices=State.choices)
+    switch_by_itself = models.BooleanField(default=True)
+    held_back = models.BooleanField(default=False)
+    complete = models.BooleanField(default=False, help_text="All rows were looked through since it became active.")
+    after = models.UUIDField(null=True)
+    done = models.IntegerField(default=0, help_text="Rows embedded.")
+    total = models.IntegerField(default=0, help_text="Rows of the index when they were last counted.")
+    refused = models.IntegerField(default=0, help_text="Rows that its embedder does not take.")
+    rate = models.FloatField(null=True, help_text="Rows per second, lately.")
+    error = models.TextField(default="", help_text="What went wrong last.")
+    asked_by = models.TextField()
+    asked_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True, help_text="When it became active.")
+    ended_at = models.DateTimeField(null=True, help_text="When another one became active, or it was cancelled.")
+    drop_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "memory_search_spaces"
+        ordering = ["-asked_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["state"], condition=models.Q(state="active"), name="one_space_is_active"),
+            models.UniqueConstraint(
+                models.Value(1),
+                condition=models.Q(state__in=["building", "paused", "ready"]),
+                name="one_space_is_coming",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from uuid import UUID
+
+from django.db import InterfaceError, OperationalError
 
 from memoryhub.access.principals import system_principal
 from memoryhub.access.walls import behind_walls
-from memoryhub.search.embeddings import ModelNotReady, ModelPackagesMissing
+from memoryhub.search.builder import Builder
+from memoryhub.search.embeddings import ModelNotReady, ModelPackagesMissing, get_embedder
 from memoryhub.search.learning import learn
-from memoryhub.search.services import index
-from memoryhub.search.services.index import ROWS_AT_A_TIME, Text
-from memoryhub.search.services.spaces import Space, active_space
+from memoryhub.search.services import index, space_changes
+from memoryhub.search.services.index import ROWS_AT_A_TIME, Made, Text
+from memoryhub.search.services.spaces import Space, active_space, named
 from memoryhub.sync.models import Delivery
 from memoryhub.sync.stores import NotReady, Problem, Topic, topic_of
 
+logger = logging.getLogger(__name__)
+DATABASE_ERRORS = (OperationalError, InterfaceError)
 NAME = "vector"
 ENTRY, MESSAGES = "entry", "messages"
 #: Well below the time that a claimed delivery is left alone; what is not done by then comes again at once.
@@ -33,35 +38,37 @@ class VectorStore:
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
+        self._builder = Builder()
 
     def start(self) -> None:
         self._stopping.clear()
-        space = active_space()
-        if space is not None:
-            space.embedder.warm()
+        embedder = get_embedder()
+        if embedder is not None:
+            embedder.warm()
+        self._builder.start()
 
     def stop(self) -> None:
         self._stopping.set()
+        self._builder.stop()
 
     def deliver(self, batch: Sequence[Delivery]) -> dict[int, Problem]:
         # first, and without a model: words are found in spite of typing errors even where embedding is off
         learn(batch)
-        space = active_space()
-        if space is None:
+        if active_space() is None:
             return {}
         until = time.monotonic() + LONGEST_SECONDS
         try:
-            return {delivery.pk: reason for delivery, reason in self._unfinished(batch, space, until)}
+            return {delivery.pk: reason for delivery, reason in self._unfinished(batch, until)}
         except ModelPackagesMissing as error:
             raise NotReady(str(error), retry_in=MISSING_PAUSE) from error
         except ModelNotReady as error:
             raise NotReady(str(error), retry_in=error.retry_in or LOADING_PAUSE) from error
 
-    def _unfinished(self, batch: Sequence[Delivery], space: Space, until: float) -> Iterator[tuple[Delivery, NotReady]]:
+    def _unfinished(self, batch: Sequence[Delivery], until: float) -> Iterator[tuple[Delivery, NotReady]]:
         for group in by_tenant(batch):
-            waiting = list(group)
+            waiting, embedding = list(group), Embedding(group[0].tenant_id)
             while waiting and not self._stopping.is_set() and time.monotonic() < until:
-                waiting = embed_some(waiting, space)
+                waiting = embedding.some(waiting)
             for delivery in waiting:
                 yield delivery, NotReady("There was no time for all of it yet.", retry_in=0)
 
@@ -73,24 +80,55 @@ def by_tenant(batch: Sequence[Delivery]) -> list[list[Delivery]]:
     return list(groups.values())
 
 
-def embed_some(deliveries: Sequence[Delivery], space: Space) -> list[Delivery]:
-    """Embeds up to ROWS_AT_A_TIME rows of deliveries of one tenant; the deliveries that need another round."""
-    principal = system_principal(NAME, deliveries[0].tenant_id)
-    rows: dict[UUID, Text] = {}
-    again: list[Delivery] = []
-    with behind_walls(principal):
-        for delivery in deliveries:
-            room = ROWS_AT_A_TIME - len(rows)
-            found = lacking(delivery, space, room) if room else []
-            rows.update((row.row_id, row) for row in found)
-            if len(found) == room:
-                again.append(delivery)
-    index.embed(list(rows.values()), space, principal=principal)
-    return again
+class Embedding:
+    """Vectors of one tenant's rows, in every space that is written: the active one, and one that is on its way.
 
+    ``without``: spaces on their way that could not be written; searches do not wait for them.
+    """
 
-def lacking(delivery: Delivery, space: Space, limit: int) -> list[Text]:
-    event = delivery.event
-    if topic_of(event.event_type) == ENTRY:
-        return index.lacking_of_entry(delivery.object_id, space)
-    return index.lacking_of_session(delivery.tenant_id, event.context_key, delivery.version, space, limit)
+    def __init__(self, tenant: str | None) -> None:
+        self.principal = system_principal(NAME, tenant)
+        self.without: list[str] = []
+
+    def some(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
+        """Embeds up to ROWS_AT_A_TIME rows; the deliveries that need another round."""
+        rows: list[Text] = []
+        again: list[Delivery] = []
+        with behind_walls(self.principal):
+            for delivery in deliveries:
+                room = ROWS_AT_A_TIME - len(rows)
+                found = self._lacking(delivery, room) if room else []
+                rows += found
+                if len(found) >= room:
+                    again.append(delivery)
+        self._embed(list(dict.fromkeys(rows)))
+        return again
+
+    def _lacking(self, delivery: Delivery, limit: int) -> list[Text]:
+        event = delivery.event
+        if topic_of(event.event_type) == ENTRY:
+            return index.lacking_of_entry(delivery.object_id, self.without)
+        return index.lacking_of_session(
+            delivery.tenant_id, event.context_key, delivery.version, limit, without=self.without
+        )
+
+    def _embed(self, rows: Sequence[Text]) -> None:
+        spaces = named(row.space for row in rows)
+        size = min((space.embedder.batch_size for space in spaces.values()), default=1)
+        for some in index.batches(rows, size):
+            made: list[Made] = []
+            for name in dict.fromkeys(row.space for row in some):
+                made += self._made([row for row in some if row.space == name], spaces[name])
+            index.write(made, principal=self.principal)
+
+    def _made(self, rows: Sequence[Text], space: Space) -> list[Made]:
+        try:
+            return index.made(rows, space, principal=self.principal)
+        except DATABASE_ERRORS:
+            raise
+        except Exception as error:
+            if not space_changes.left_out(principal=self.principal, name=space.name, error=str(error)):
+                raise
+            logger.warning("%s is not written at the moment: %s", space.name, error)
+            self.without.append(space.name)
+            return []

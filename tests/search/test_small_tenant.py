@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from django.db import connection
 
+from memoryhub import config
 from memoryhub.access.ids import new_id
 from memoryhub.access.walls import behind_walls
 from memoryhub.search import embeddings
 from memoryhub.search.embeddings import get_embedder
-from memoryhub.search.embeddings.hashing import HashingEmbedder
 from memoryhub.search.models import IndexRow
 from memoryhub.search.services.search import SearchAnswer, search
 from tests.conftest import role
@@ -127,10 +127,11 @@ def test_archived_rows_that_are_nearer_take_no_place(tenant, monkeypatch):
 
 @pytest.fixture
 def long_vectors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("MEMORYHUB_SEARCH__HASHING_DIMENSION", "2000")
+    config.get_config.cache_clear()
     embeddings.reset()
-    monkeypatch.setattr("memoryhub.search.embeddings.hashing.DIMENSION", 2000)
-    monkeypatch.setattr(HashingEmbedder, "name", "hashing-2000")
     yield
+    config.get_config.cache_clear()
     embeddings.reset()
 
 

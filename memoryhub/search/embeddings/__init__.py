@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from memoryhub.config import get_config
+from memoryhub.config import RemoteEmbeddings, get_config
 
 from .base import Embedder, ModelNotReady, ModelPackagesMissing
 from .queries import QueryCache
@@ -18,12 +19,17 @@ from .queries import QueryCache
 if TYPE_CHECKING:
     from .base import Vector
 
+#: What kind of embedder, and its settings.
+Description: TypeAlias = tuple[str, dict[str, Any]]
+
 __all__ = [
     "Embedder",
     "ModelNotReady",
     "ModelPackagesMissing",
+    "configured",
     "embed_queries",
     "embed_query",
+    "embedder_of",
     "get_embedder",
     "query_cache",
     "reset",
@@ -34,20 +40,41 @@ __all__ = [
 @lru_cache(maxsize=1)
 def get_embedder() -> Embedder | None:
     """The process's embedder as configured; None when embedding is turned off."""
-    config = get_config()
-    if config.search.embedder == "off":
+    found = configured()
+    return None if found is None else embedder_of(*found)
+
+
+def configured() -> Description | None:
+    """The configured embedder, so that it can be made again when another one is configured; without secrets."""
+    search = get_config().search
+    if search.embedder == "off":
         return None
-    if config.search.embedder == "hashing":
+    if search.embedder == "hashing":
+        return "hashing", {"dimension": search.hashing_dimension}
+    return search.embedder, search.remote.model_dump(exclude={"api_key"}) if search.embedder == "remote" else {}
+
+
+def embedder_of(kind: str, settings: Mapping[str, Any]) -> Embedder:
+    """The embedder of a description. One per process, so that a model is loaded once. Raises ValueError."""
+    return made(kind, json.dumps(settings, sort_keys=True))
+
+
+@lru_cache(maxsize=8)
+def made(kind: str, settings: str) -> Embedder:
+    known = get_config()
+    if kind == "hashing":
         from .hashing import HashingEmbedder
 
-        return HashingEmbedder()
-    if config.search.embedder == "remote":
+        return HashingEmbedder(**json.loads(settings))
+    if kind == "remote":
         from .remote import RemoteEmbedder
 
-        return RemoteEmbedder(config.search.remote, keep_late=remember)
+        # the key is kept in no table: a former endpoint is asked with the key of today
+        described = RemoteEmbeddings(**json.loads(settings), api_key=known.search.remote.api_key)
+        return RemoteEmbedder(described, keep_late=partial(remember, f"{kind}:{described.model}:{described.dimension}"))
     from .local import LocalEmbedder
 
-    return LocalEmbedder(config.server.home, batch_size=config.search.embed_batch, threads=batch_threads())
+    return LocalEmbedder(known.server.home, batch_size=known.search.embed_batch, threads=batch_threads())
 
 
 def batch_threads() -> int:
@@ -97,17 +124,16 @@ def query_cache() -> QueryCache:
     return QueryCache(get_config().search.query_cache)
 
 
-def remember(text: str, vector: Vector) -> None:
+def remember(model: str, text: str, vector: Vector) -> None:
     """Keeps a query's vector that nobody waited for."""
-    embedder = get_embedder()
-    if embedder is not None:
-        query_cache().put(embedder.name, text, vector)
+    query_cache().put(model, text, vector)
 
 
 def reset() -> None:
     """Forget embedder and cached queries, so that the next use reads the configuration again."""
     query_cache.cache_clear()
     get_embedder.cache_clear()
+    made.cache_clear()
 
 
 # a forked child has no loader thread, and must not wait for one

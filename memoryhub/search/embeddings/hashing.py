@@ -29,26 +29,28 @@ SHORTEST_STEM = 3
 
 
 class HashingEmbedder:
-    name = f"hashing-{DIMENSION}"
-    dimension = DIMENSION
     batch_size = 256
     ready = True
     problem = None
+
+    def __init__(self, dimension: int = DIMENSION) -> None:
+        self.name = f"hashing-{dimension}"
+        self.dimension = dimension
 
     def warm(self, wait_seconds: float = 0) -> bool:
         return True
 
     def embed(self, texts: Sequence[str]) -> list[Vector]:
-        return [embed_text(text) for text in texts]
+        return [embed_text(text, self.dimension) for text in texts]
 
     embed_queries = embed
 
 
-def embed_text(text: str) -> Vector:
-    vector = np.zeros(DIMENSION, dtype=np.float32)
+def embed_text(text: str, dimension: int = DIMENSION) -> Vector:
+    vector = np.zeros(dimension, dtype=np.float32)
     words = Counter(WORD.findall(text[:MAX_CHARS].lower()))
     for word, count in words.items():
-        for place, weight in word_features(word):
+        for place, weight in word_features(word, dimension):
             vector[place] += weight * (1 + math.log(count))
     return normalized(vector)
 
@@ -62,17 +64,18 @@ def normalized(vector: Vector) -> Vector:
 
 
 @lru_cache(maxsize=20_000)
-def word_features(word: str) -> tuple[tuple[int, float], ...]:
+def word_features(word: str, dimension: int) -> tuple[tuple[int, float], ...]:
     padded = f"<{word}>"
     trigrams = {padded[i : i + 3] for i in range(len(padded) - 2)}
-    return tuple(signed_places([f"w:{stem(word)}"], 1.0)) + tuple(signed_places(sorted(trigrams), TRIGRAM_WEIGHT))
+    whole = signed_places([f"w:{stem(word)}"], 1.0, dimension)
+    return (*whole, *signed_places(sorted(trigrams), TRIGRAM_WEIGHT, dimension))
 
 
-def signed_places(features: Sequence[str], weight: float) -> Iterator[tuple[int, float]]:
+def signed_places(features: Sequence[str], weight: float, dimension: int) -> Iterator[tuple[int, float]]:
     for feature in features:
         # not hash(): that changes with PYTHONHASHSEED, and these vectors are stored
         number = int.from_bytes(hashlib.blake2b(feature.encode(), digest_size=8).digest(), "big")
-        yield (number >> 1) % DIMENSION, weight if number & 1 else -weight
+        yield (number >> 1) % dimension, weight if number & 1 else -weight
 
 
 def stem(word: str) -> str:

@@ -13,7 +13,7 @@ from memoryhub.access.principals import Principal
 from memoryhub.access.walls import behind_walls, verb
 from memoryhub.search.contexts import statements, words_before
 from memoryhub.search.models import IndexRow
-from memoryhub.search.services.spaces import Space
+from memoryhub.search.services.spaces import GRACE_SECONDS, Space
 
 if TYPE_CHECKING:
     from memoryhub.search.embeddings.base import Vector
@@ -24,22 +24,33 @@ MOST_CHARACTERS = 16_384
 ROWS_AT_A_TIME = 256
 
 COLUMNS = f"""i.id, i.version, left(i.content, {MOST_CHARACTERS}), i.tenant_id,
-  CASE WHEN i.kind = 'message' THEN i.session_id END, CASE WHEN i.kind = 'message' THEN i.sequence END"""
+  CASE WHEN i.kind = 'message' THEN i.session_id END, CASE WHEN i.kind = 'message' THEN i.sequence END, s.name"""
 LACKS_VECTOR = """NOT EXISTS (
-  SELECT FROM memory_context_vectors v WHERE v.row_id = i.id AND v.model = %(model)s AND v.version >= i.version)"""
+  SELECT FROM memory_context_vectors v WHERE v.row_id = i.id AND v.model = s.name AND v.version >= i.version)"""
+# Rows and spaces in one snapshot: who sees a row also sees every space that was begun before it. The active space
+# comes last of a row's, so that no search finds less in a space that is complete than in the one before it.
+WRITTEN = f"""memory_search_spaces s
+  ON (s.state IN ('active', 'building', 'ready')
+      OR (s.state = 'retired' AND s.ended_at > clock_timestamp() - interval '{GRACE_SECONDS} seconds'))
+    AND s.name <> ALL (%(without)s::text[])"""
 LACKING_OF_ENTRY = f"""
-SELECT {COLUMNS} FROM memory_search_index i
-WHERE i.id = %(object_id)s AND {LACKS_VECTOR}
+SELECT {COLUMNS} FROM memory_search_index i JOIN {WRITTEN}
+WHERE i.id = %(object_id)s AND {LACKS_VECTOR} ORDER BY s.state = 'active'
 """
 LACKING_OF_SESSION = f"""
-SELECT {COLUMNS} FROM memory_search_index i
+SELECT {COLUMNS} FROM memory_search_index i JOIN {WRITTEN}
 WHERE i.tenant_id = %(tenant)s AND i.session_id = %(session)s AND i.kind = 'message' AND i.sequence <= %(last)s
   AND {LACKS_VECTOR}
-ORDER BY i.sequence LIMIT %(limit)s
+ORDER BY i.sequence, s.state = 'active' LIMIT %(limit)s
 """
-LACKING = f"""
-SELECT {COLUMNS} FROM memory_search_index i
+LACKING_OF_TENANT = f"""
+SELECT {COLUMNS} FROM memory_search_index i JOIN memory_search_spaces s ON s.name = %(space)s
 WHERE i.id > %(after)s AND i.tenant_id IS NOT DISTINCT FROM %(tenant)s AND {LACKS_VECTOR}
+ORDER BY i.id LIMIT %(limit)s
+"""
+LACKING_ANYWHERE = f"""
+SELECT {COLUMNS} FROM memory_search_index i JOIN memory_search_spaces s ON s.name = %(space)s
+WHERE i.id > %(after)s AND {LACKS_VECTOR}
 ORDER BY i.id LIMIT %(limit)s
 """
 # The row is locked against removal, so that no vector outlives it; a newer vector is never overwritten.
@@ -61,7 +72,10 @@ BEFORE_ALL = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What to embed of one version of an index row. ``context``: the words said before it, where it is a message."""
+    """What to embed of one version of an index row, for the space of that name.
+
+    ``context``: the words said before it, where it is a message.
+    """
 
     row_id: UUID
     version: int
@@ -69,6 +83,7 @@ class Text:
     tenant_id: str | None = None
     session_id: str | None = None
     sequence: int | None = None
+    space: str = ""
     context: str = ""
 
     @property
@@ -80,13 +95,25 @@ class Text:
         return f"{self.context} {self.content}" if self.context else self.content
 
 
-def lacking_of_entry(object_id: UUID, space: Space) -> list[Text]:
-    return texts(LACKING_OF_ENTRY, object_id=object_id, model=space.name)
+#: A row with its vector for a space, as the database reads it.
+Made = tuple[Text, str]
 
 
-def lacking_of_session(tenant: str | None, session: str, last: int, space: Space, limit: int) -> list[Text]:
-    """Messages of the session up to number ``last`` that lack a current vector, the oldest first."""
-    return texts(LACKING_OF_SESSION, tenant=tenant, session=session, last=last, model=space.name, limit=limit)
+def lacking_of_entry(object_id: UUID, without: Sequence[str] = ()) -> list[Text]:
+    return texts(LACKING_OF_ENTRY, object_id=object_id, without=list(without))
+
+
+def lacking_of_session(
+    tenant: str | None, session: str, last: int, limit: int, without: Sequence[str] = ()
+) -> list[Text]:
+    """Messages of the session up to number ``last`` that lack a current vector, the oldest first, once for each
+    space that is written and not among ``without``."""
+    return texts(LACKING_OF_SESSION, tenant=tenant, session=session, last=last, limit=limit, without=list(without))
+
+
+def lacking_anywhere(space: Space, after: UUID | None, limit: int) -> list[Text]:
+    """Rows of all tenants that lack a current vector of the space, by id; as the system role."""
+    return texts(LACKING_ANYWHERE, space=space.name, after=after or BEFORE_ALL, limit=limit)
 
 
 def texts(statement: str, **values: Any) -> list[Text]:
@@ -96,17 +123,23 @@ def texts(statement: str, **values: Any) -> list[Text]:
 
 
 def embed(rows: Sequence[Text], space: Space, *, principal: Principal) -> None:
-    """Embeds and writes, as many rows at a time as the embedder likes texts. Safe to repeat, and beside others.
+    """Embeds and writes, as many rows at a time as the embedder likes texts. Safe to repeat, and beside others."""
+    for some in batches(rows, space.embedder.batch_size):
+        write(made(some, space, principal=principal), principal=principal)
+
+
+def batches(rows: Sequence[Text], size: int) -> Iterator[Sequence[Text]]:
+    return (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+def made(rows: Sequence[Text], space: Space, *, principal: Principal) -> list[Made]:
+    """The rows with their vectors in the space.
 
     Outside of any transaction: a model at work must not hold rows that somebody wants to delete.
     """
-    size = space.embedder.batch_size
-    for some in (rows[start : start + size] for start in range(0, len(rows), size)):
-        with behind_walls(principal):
-            said = in_contexts(some, space)
-        vectors = [as_text(vector) for vector in vectors_of(said, space)]
-        with behind_walls(principal):
-            write(some, vectors, space.name)
+    with behind_walls(principal):
+        said = in_contexts([replace(row, space=space.name) for row in rows], space)
+    return list(zip(said, map(as_text, vectors_of(said, space)), strict=True))
 
 
 def in_contexts(rows: Sequence[Text], space: Space) -> list[Text]:
@@ -130,15 +163,18 @@ def as_text(vector: Any) -> str:
     return "[" + ",".join(map(str, vector.tolist())) + "]"
 
 
-def write(rows: Sequence[Text], vectors: Sequence[str], model: str) -> None:
-    values: dict[str, Any] = {
-        "ids": [row.row_id for row in rows],
-        "versions": [row.version for row in rows],
-        "vectors": list(vectors),
-        "model": model,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(WRITE, values)
+def write(found: Sequence[Made], *, principal: Principal) -> None:
+    """Writes vectors, also of several spaces, in one transaction."""
+    with behind_walls(principal), connection.cursor() as cursor:
+        for name in dict.fromkeys(row.space for row, _ in found):
+            own = [(row, vector) for row, vector in found if row.space == name]
+            values: dict[str, Any] = {
+                "ids": [row.row_id for row, _ in own],
+                "versions": [row.version for row, _ in own],
+                "vectors": [vector for _, vector in own],
+                "model": name,
+            }
+            cursor.execute(WRITE, values)
 
 
 # -- verbs --------------------------------------------------------------------------------------------
@@ -171,7 +207,9 @@ def embed_lacking(*, principal: Principal, space: Space, after: UUID = BEFORE_AL
     Gives the id to go on after; None when that was the end. Raises ModelNotReady.
     """
     with behind_walls(principal):
-        found = texts(LACKING, after=after, tenant=principal.tenant_id, model=space.name, limit=ROWS_AT_A_TIME)
+        found = texts(
+            LACKING_OF_TENANT, after=after, tenant=principal.tenant_id, space=space.name, limit=ROWS_AT_A_TIME
+        )
     embed(found, space, principal=principal)
     return found[-1].row_id if found else None
 

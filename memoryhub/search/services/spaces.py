@@ -1,12 +1,27 @@
-"""Vector spaces: an embedder together with the recipe of what is embedded. Only vectors of one space are compared."""
+"""Vector spaces: an embedder together with the recipe of what is embedded. Only vectors of one space are compared.
+
+Which space searches are answered from stands in the database. Processes know it for ``CACHE_SECONDS``; a space
+that was left goes on being written for ``GRACE_SECONDS``, so that a process that does not know yet finds everything.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.utils import timezone
 
-from memoryhub.search.embeddings import Embedder, get_embedder
+from memoryhub.search.embeddings import Embedder, ModelNotReady, configured, embedder_of, get_embedder
+from memoryhub.search.embeddings.missing import MissingEmbedder
+from memoryhub.search.models import VectorSpace
+
+CONFIGURATION = "configuration"
+CACHE_SECONDS = 3.0
+GRACE_SECONDS = 60.0
+State = VectorSpace.State
 
 
 class Space(NamedTuple):
@@ -20,14 +35,93 @@ class Space(NamedTuple):
     context_words: int
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A space to be: the kind of its embedder (local, remote, hashing) with its settings, and the recipe."""
+
+    kind: str
+    settings: dict[str, Any]
+    context_words: int
+
+    @property
+    def embedder(self) -> Embedder:
+        return embedder_of(self.kind, self.settings)
+
+    @property
+    def name(self) -> str:
+        return f"{self.embedder.name}/said-{self.context_words}"
+
+    def fields(self) -> dict[str, Any]:
+        """The columns of its row that say what it is."""
+        made = self.embedder
+        what = {"embedder": made.name, "dimension": made.dimension, "kind": self.kind, "settings": self.settings}
+        return what | {"context_words": self.context_words}
+
+
+class View:
+    """What this process knows of the active space, and until when."""
+
+    space: Space | None = None
+    until = 0.0
+
+
 def active_space() -> Space | None:
-    """The space that searches are answered from; None when embedding is turned off."""
-    embedder = get_embedder()
-    if embedder is None:
+    """The space that searches are answered from; None when embedding is turned off. Known for 3 seconds.
+
+    Embed the query with its embedder and give its name to the search: both belong together.
+    """
+    if get_embedder() is None:
         return None
-    words = settings.CONFIG.search.context_words
-    return Space(name_of(embedder.name, words), embedder, words)
+    if View.space is None or time.monotonic() > View.until:
+        View.space = space_of(active_row())
+        View.until = time.monotonic() + CACHE_SECONDS
+    return View.space
 
 
-def name_of(embedder: str, context_words: int) -> str:
-    return f"{embedder}/said-{context_words}"
+def forget() -> None:
+    """The next question asks the database again."""
+    View.space = None
+
+
+def active_row() -> VectorSpace:
+    """The row of the active space; where there is none yet, the configured space becomes it."""
+    return VectorSpace.objects.filter(state=State.ACTIVE).first() or first_row()
+
+
+def first_row() -> VectorSpace:
+    wanted = wanted_by_configuration()
+    assert wanted is not None, "asked only where embedding is on"
+    now = timezone.now()
+    first = VectorSpace(
+        name=wanted.name, state=State.ACTIVE, asked_by=CONFIGURATION, asked_at=now, started_at=now, **wanted.fields()
+    )
+    # two processes may start at once
+    VectorSpace.objects.bulk_create([first], ignore_conflicts=True)
+    return VectorSpace.objects.get(state=State.ACTIVE)
+
+
+def wanted_by_configuration() -> Wanted | None:
+    """None when embedding is turned off."""
+    found = configured()
+    return None if found is None else Wanted(*found, settings.CONFIG.search.context_words)
+
+
+def space_of(row: VectorSpace) -> Space:
+    """The space of a row. Where its embedder cannot be made any more, one that says so takes its place."""
+    return Space(row.name, embedder_for(row), row.context_words)
+
+
+def embedder_for(row: VectorSpace) -> Embedder:
+    try:
+        made = embedder_of(row.kind, row.settings)
+    except (ValueError, TypeError, ModelNotReady) as error:
+        return MissingEmbedder(row.embedder, f"The embedder '{row.embedder}' cannot be made: {error}")
+    if made.name == row.embedder:
+        return made
+    return MissingEmbedder(
+        row.embedder, f"This version of the hub has the model '{made.name}' and not '{row.embedder}' any more."
+    )
+
+
+def named(names: Iterable[str]) -> dict[str, Space]:
+    return {row.name: space_of(row) for row in VectorSpace.objects.filter(name__in=set(names))}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
@@ -20,7 +19,7 @@ from memoryhub.access.exceptions import Conflict, Forbidden, NotFound, ScopeMiss
 from memoryhub.access.models import AuditEvent
 from memoryhub.access.principals import Principal, system_principal
 from memoryhub.access.walls import behind_walls
-from memoryhub.search import embeddings
+from memoryhub.search import embeddings, health
 from memoryhub.search.embeddings import ModelNotReady
 from memoryhub.search.embeddings.hashing import HashingEmbedder
 from memoryhub.search.models import IndexRow, Vector, VectorSpace
@@ -474,15 +473,13 @@ def test_other_words_before_a_message_are_another_space_of_the_same_model(tenant
     assert vectors("hashing-256/said-0")[said[1].id] == pytest.approx(alone, abs=1e-3)
 
 
-
-
 # -- from outside --------------------------------------------------------------------------------------
 
 
-def test_health_tells_of_the_model_in_use_and_of_the_one_on_its_way(rows, client):
+def test_health_tells_of_the_model_in_use_and_of_the_one_on_its_way(rows):
     start(by_itself=False)
     space_changes.pause(principal=BOSS, space_id=VectorSpace.objects.get(state=State.BUILDING).pk)
-    part = client.get("/memory/health").json()["parts"]["search"]
+    part = health.search().document()
     assert part["model"] == "hashing-256/said-40"
     found = {space["name"]: (space["state"], space["lacking"]) for space in part["spaces"]}
     assert found == {"hashing-256/said-40": ("active", 0), "hashing-64/said-40": ("paused", 0)}

@@ -56,11 +56,11 @@ def configured() -> Description | None:
 
 def embedder_of(kind: str, settings: Mapping[str, Any]) -> Embedder:
     """The embedder of a description. One per process, so that a model is loaded once. Raises ValueError."""
-    return made(kind, json.dumps(settings, sort_keys=True))
+    return loaded(kind, json.dumps(settings, sort_keys=True))
 
 
 @lru_cache(maxsize=8)
-def made(kind: str, settings: str) -> Embedder:
+def loaded(kind: str, settings: str) -> Embedder:
     known = get_config()
     if kind == "hashing":
         from .hashing import HashingEmbedder
@@ -133,7 +133,7 @@ def reset() -> None:
     """Forget embedder and cached queries, so that the next use reads the configuration again."""
     query_cache.cache_clear()
     get_embedder.cache_clear()
-    made.cache_clear()
+    loaded.cache_clear()
 
 
 # a forked child has no loader thread, and must not wait for one

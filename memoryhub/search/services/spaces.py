@@ -58,11 +58,15 @@ class Wanted:
         return what | {"context_words": self.context_words}
 
 
+@dataclass(frozen=True, slots=True)
 class View:
-    """What this process knows of the active space, and until when."""
+    """What a process knows of the active space, and until when (``time.monotonic``)."""
 
-    space: Space | None = None
-    until = 0.0
+    space: Space
+    until: float
+
+
+_views: dict[str, View] = {}
 
 
 def active_space() -> Space | None:
@@ -72,15 +76,15 @@ def active_space() -> Space | None:
     """
     if get_embedder() is None:
         return None
-    if View.space is None or time.monotonic() > View.until:
-        View.space = space_of(active_row())
-        View.until = time.monotonic() + CACHE_SECONDS
-    return View.space
+    view = _views.get("active")
+    if view is None or time.monotonic() > view.until:
+        view = _views["active"] = View(space_of(active_row()), time.monotonic() + CACHE_SECONDS)
+    return view.space
 
 
 def forget() -> None:
     """The next question asks the database again."""
-    View.space = None
+    _views.clear()
 
 
 def active_row() -> VectorSpace:

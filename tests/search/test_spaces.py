@@ -505,7 +505,7 @@ def test_the_command_does_it_all(rows, monkeypatch, configure, capsys):
 
 
 def test_a_deployment_with_vectors_keeps_searching_by_them(rows):
-    migration = import_module("memoryhub.search.migrations.0016_spaces_of_vectors")
+    migration = import_module("memoryhub.search.migrations.0017_spaces_of_vectors")
     active()
     with role("postgres"), connection.cursor() as cursor:
         cursor.execute("UPDATE memory_context_vectors SET model = 'hashing-64'")

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('search', '0014_fresh_under_inserts'),
+        ('search', '0015_vocabulary'),
     ]
 
     operations = [

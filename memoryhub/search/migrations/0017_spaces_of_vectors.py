@@ -20,5 +20,5 @@ FROM (SELECT model, count(*) AS vectors, max(vector_dims(embedding)) AS dimensio
 class Migration(migrations.Migration):
     """A space for every model that vectors were made by."""
 
-    dependencies = [("search", "0015_vector_spaces")]
+    dependencies = [("search", "0016_vector_spaces")]
     operations = [migrations.RunSQL(FILL, migrations.RunSQL.noop)]

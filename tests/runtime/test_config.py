@@ -97,6 +97,9 @@ def test_no_key_of_an_endpoint_is_shown(configure, remote):
     with pytest.raises(ConfigError) as caught:
         configure(f"search: {{remote: {{{remote}}}}}")
     assert "hunter" not in str(caught.value)
+    with pytest.raises(ConfigError) as caught:
+        configure("search: {remote: hunter2}")
+    assert "hunter" not in str(caught.value)
 
 
 def test_the_key_of_an_endpoint_comes_from_the_environment_and_is_not_printed(configure):

@@ -276,7 +276,7 @@ class Ranking(Section):
         0.06, ge=0, le=2, description="Taken from messages between people that speak of 'you' and not of 'I'."
     )
     neighbor_weight: float = Field(0.15, ge=0, le=1, description="Share that a message lends to the one beside it.")
-    session_weight: float = Field(0.3, ge=0, le=1, description="Share that the best of a session lends to the rest.")
+    session_weight: float = Field(0.25, ge=0, le=1, description="Share that the best of a session lends to the rest.")
     short_message_words: int = Field(
         60, ge=0, description="Neighbors lend in sessions whose messages have at most this many words on average."
     )

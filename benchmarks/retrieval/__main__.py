@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 
 from benchmarks.hub import ROOT, Hub, running_hub
-from benchmarks.retrieval import measuring, report
+from benchmarks.retrieval import ablation, measuring, report
 from benchmarks.retrieval.baselines import METHODS
 from benchmarks.retrieval.dataset import DataSet, load
 from benchmarks.retrieval.measuring import Measured
@@ -53,6 +53,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, help="write every question's row as JSON")
     parser.add_argument("--against", type=Path, help="an earlier --out: print paired differences to it")
+    parser.add_argument("--ablate", action="store_true", help="also without each term of the ranking")
     parser.add_argument("--explain-misses", type=int, default=0, metavar="N", help="show the N worst questions")
     return parser.parse_args()
 
@@ -67,6 +68,9 @@ def run(hub: Hub, data: DataSet, options: argparse.Namespace) -> dict[str, Any]:
     others = {name: one.rows for name, one in measured.items() if name != first}
     show("", *report.differences(measured[first], others, f"{first}, minus"))
     show(*(f"UNSTEADY, {name}: {', '.join(one.unsteady)}" for name, one in measured.items() if one.unsteady))
+    if options.ablate:
+        without = {name: one.rows for name, one in ablation.measured(hub, memory, data, progress)}
+        show("", *report.differences(measured[first], without, f"{first}, minus"))
     if options.against:
         show("", *report.differences(measured[first], earlier(options.against, data.name), f"{first}, minus earlier"))
     show(*report.misses(memory, data, measured[first], options.modes[0], options.explain_misses))

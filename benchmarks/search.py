@@ -191,8 +191,9 @@ class Sql:
         values = [self.who, query, mode, vector, self.model, self.how]
         row = self.app.execute(CALL, values, prepare=True).fetchone()
         assert row is not None
-        found = sorted(row[0]["rows"], key=lambda features: -(features[SIMILARITY] or 0))
-        return [features[0] for features in found[:TOP]]
+        features = row[0]["columns"]
+        found = sorted(zip(features[0], features[SIMILARITY], strict=True), key=lambda row: -(row[1] or 0))
+        return [id_ for id_, _ in found[:TOP]]
 
     def exact(self, vector: str) -> list[str]:
         return [str(row[0]) for row in self.owner.execute(EXACT, [TENANT, vector], prepare=True)]

@@ -18,6 +18,9 @@ from memoryhub.search.requests import KINDS, Filters, Mode
 if TYPE_CHECKING:
     from memoryhub.search.embeddings.base import Vector
 
+#: So many of the best rows of each leg bring along the messages beside them. The neighbors of all of them would
+#: be twice the rows to read, and found as much: measured, the difference is within noise.
+BESIDE = 25
 #: The figures of a term in an explanation, in the order of the database.
 TERM = ("term", "frequency", "memories", "idf", "bm25")
 #: What a fuzzy search adds: the word of the query, and how alike the two are.
@@ -118,6 +121,7 @@ def options(limit: int, explain: bool, filters: Filters, words: Sequence[Sequenc
     return {
         "top": limit,
         "depth": max(weights.depth, limit),
+        "beside": BESIDE,
         "cap": settings.CONFIG.search.candidate_cap,
         "k1": weights.bm25_k1,
         "b": weights.bm25_b,
@@ -133,5 +137,5 @@ def written(vector: Vector) -> str:
 
 def read(answer: str | dict[str, Any]) -> Found:
     found = json.loads(answer) if isinstance(answer, str) else answer
-    rows = [Candidate(UUID(id_), *features) for id_, *features in found["rows"]]
+    rows = [Candidate(UUID(id_), *features) for id_, *features in zip(*found["columns"], strict=True)]
     return Found(rows, int(found["candidates"]), found["truncated"])

@@ -35,7 +35,7 @@ FACTS = """
     agent text, named_user text, session text, bound_user text, admin boolean, everything boolean,
     kinds text[], scope text, layer text, category text, tags text[], memory_type text, source text, agent_id text,
     author text, since timestamptz, until timestamptz, importance_min float8, parent_id uuid,
-    top integer, depth integer, cap integer, k1 float8, b float8, words jsonb, archived boolean, explain boolean);
+    top integer, depth integer, beside integer, cap integer, k1 float8, b float8, words jsonb, archived boolean, explain boolean);
 
   r.k1 := coalesce(r.k1, 0.9);
   r.b := coalesce(r.b, 0.4);
@@ -148,11 +148,14 @@ KEYS = """
 """
 
 # A query of stop words alone: they are in no index, so the newest texts themselves are read.
-PLAIN = f"""
+PLAIN = """
 CREATE FUNCTION search_plain_words(
   p_tenant text, p_low text[], p_high text[], p_extra uuid[], p_grp integer[], p_stem text[]
-) RETURNS TABLE (grp integer, row_id uuid, number integer, length integer, tf integer) LANGUAGE sql STABLE AS $$
-  SELECT s.grp, i.id, 1, least(i.words, 110), sum(cardinality(u.positions))::integer
+) RETURNS TABLE (grp integer, row_id uuid, number smallint, length integer, tf float8) LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  SELECT s.grp, i.id, 1::smallint, least(i.words, 110), sum(cardinality(u.positions))::float8
   FROM (
     SELECT * FROM (
       SELECT i.id, i.words, i.content, i.event_at FROM unnest(p_low, p_high) b(low, high) CROSS JOIN LATERAL (
@@ -167,8 +170,8 @@ CREATE FUNCTION search_plain_words(
     ORDER BY event_at DESC, id LIMIT 2000) i
   CROSS JOIN LATERAL unnest(to_tsvector('simple', search_text(left(i.content, 10000)))) u
   JOIN unnest(p_grp, p_stem) s(grp, stem) ON s.stem = u.lexeme
-  GROUP BY s.grp, i.id, i.words
-$$;
+  GROUP BY s.grp, i.id, i.words;
+END $$;
 """
 
 # All that may be found at all: for filters, and for what the short way left open.
@@ -186,136 +189,176 @@ CANDIDATES = f"""
         WHERE {WANTED});
 """
 
-# Inner products of all vectors of the caller's reaches, from the covering index.
-SWEEP = """SELECT v.row_id, v.similarity FROM unnest(v_low, v_high) b(low, high) CROSS JOIN LATERAL (
-          SELECT x.row_id, -(x.embedding <#> p_vector) AS similarity FROM memory_context_vectors x
-          WHERE x.tenant_id = v_tenant AND x.model = p_model AND x.reach >= b.low AND x.reach <= b.high
-            AND vector_dims(x.embedding) <= 1200 OFFSET 0) v"""
-ONE_BY_ONE = """CROSS JOIN LATERAL (
-          SELECT -(x.embedding <#> p_vector) AS similarity FROM memory_context_vectors x
-          WHERE x.row_id = c.row_id AND x.model = p_model OFFSET 0) v"""
-# Global rows and those outside of the reaches are few.
-OUTSIDE = f"""SELECT v.row_id, v.similarity FROM (
-          SELECT x.row_id, -(x.embedding <#> p_vector) AS similarity FROM memory_context_vectors x
-          WHERE x.tenant_id IS NULL AND x.model = p_model AND (x.reach = 'g' OR (r.archived AND x.reach = 'xg'))
-            AND vector_dims(x.embedding) <= 1200 OFFSET 0) v WHERE v_global > 0
-        UNION ALL
-        SELECT c.row_id, v.similarity FROM unnest(v_extra) c(row_id) {ONE_BY_ONE}"""
+# Inner products of all vectors of a reach, from the covering index: one statement a range, as simple as can be.
+SIMILARITY = "-(x.embedding <#> p_vector)"
 NEAREST = f"""
-  SELECT array_agg(n.row_id), array_agg(n.similarity) INTO v_near, v_similarity FROM (
-    SELECT n.row_id, n.similarity FROM (
-        {SWEEP}
-        UNION ALL
-        {OUTSIDE}
-    ) n WHERE v_candidates IS NULL OR n.row_id IN (SELECT unnest(v_candidates))
-    ORDER BY n.similarity DESC, n.row_id LIMIT v_fetch) n;
+      FOR place IN 1 .. coalesce(cardinality(v_low), 0) LOOP
+        SELECT v_near || array_agg(n.row_id), v_similarity || array_agg(n.similarity) INTO v_near, v_similarity FROM (
+          SELECT x.row_id, {SIMILARITY} AS similarity FROM memory_context_vectors x
+          WHERE x.tenant_id = v_tenant AND x.model = p_model AND x.reach >= v_low[place] AND x.reach <= v_high[place]
+            AND vector_dims(x.embedding) <= 1200
+          ORDER BY similarity DESC, x.row_id LIMIT v_fetch) n;
+      END LOOP;
 """
+NEAREST_BY_INDEX = """
+      SELECT array_agg(n.row_id), array_agg(n.similarity) INTO v_near, v_similarity
+      FROM search_nearest(v_tenant, p_model, p_vector, v_low, v_high, v_fetch) n;
+"""
+# Global rows, and those outside of the reaches, are few.
+NEAREST_OUTSIDE = f"""
+      IF v_global > 0 THEN
+        SELECT v_near || array_agg(n.row_id), v_similarity || array_agg(n.similarity) INTO v_near, v_similarity FROM (
+          SELECT x.row_id, {SIMILARITY} AS similarity FROM memory_context_vectors x
+          WHERE x.tenant_id IS NULL AND x.model = p_model AND (x.reach = 'g' OR (r.archived AND x.reach = 'xg'))
+            AND vector_dims(x.embedding) <= 1200
+          ORDER BY similarity DESC, x.row_id LIMIT v_fetch) n;
+      END IF;
+      IF v_extra <> '{{}}' OR v_long THEN
+        SELECT v_near || array_agg(x.row_id), v_similarity || array_agg({SIMILARITY}) INTO v_near, v_similarity
+        FROM (
+          SELECT id FROM unnest(v_extra) id
+          UNION ALL
+          SELECT i.id FROM memory_search_index i
+          WHERE v_long AND i.tenant_id IS NULL AND (i.reach = 'g' OR (r.archived AND i.reach = 'xg'))) e
+        JOIN memory_context_vectors x ON x.row_id = e.id AND x.model = p_model;
+      END IF;
+      IF cardinality(v_near) > v_fetch OR v_global > 0 OR v_extra <> '{{}}' THEN
+        SELECT array_agg(n.row_id), array_agg(n.similarity) INTO v_near, v_similarity FROM (
+          SELECT * FROM unnest(v_near, v_similarity) n(row_id, similarity)
+          ORDER BY similarity DESC, row_id LIMIT v_fetch) n;
+      END IF;
+"""
+# All of the candidates, by one run over the reaches or by looking each up, whichever reads less.
 NEAREST_OF_CANDIDATES = f"""
-  SELECT array_agg(n.row_id), array_agg(n.similarity) INTO v_near, v_similarity FROM (
-    SELECT c.row_id, v.similarity FROM unnest(v_candidates) c(row_id) {ONE_BY_ONE}
-    ORDER BY v.similarity DESC, c.row_id LIMIT v_fetch) n;
+      IF v_long OR cardinality(v_candidates) < v_rows / 8 THEN
+        SELECT array_agg(n.row_id), array_agg(n.similarity) INTO v_near, v_similarity FROM (
+          SELECT c.row_id, v.similarity FROM unnest(v_candidates) c(row_id) CROSS JOIN LATERAL (
+            SELECT {SIMILARITY} AS similarity FROM memory_context_vectors x
+            WHERE x.row_id = c.row_id AND x.model = p_model OFFSET 0) v
+          ORDER BY v.similarity DESC, c.row_id LIMIT v_fetch) n;
+      ELSE
+        SELECT array_agg(n.row_id), array_agg(n.similarity) INTO v_near, v_similarity FROM (
+          SELECT n.row_id, n.similarity FROM (
+            SELECT v.row_id, v.similarity FROM unnest(v_low, v_high) b(low, high) CROSS JOIN LATERAL (
+              SELECT x.row_id, {SIMILARITY} AS similarity FROM memory_context_vectors x
+              WHERE x.tenant_id = v_tenant AND x.model = p_model AND x.reach >= b.low AND x.reach <= b.high
+                AND vector_dims(x.embedding) <= 1200 OFFSET 0) v
+            UNION ALL
+            SELECT x.row_id, {SIMILARITY} FROM memory_context_vectors x
+            WHERE x.tenant_id IS NULL AND x.model = p_model AND x.reach >= 'g' AND x.reach <= 'xg'
+              AND vector_dims(x.embedding) <= 1200
+            UNION ALL
+            SELECT x.row_id, {SIMILARITY} FROM memory_context_vectors x WHERE x.row_id = ANY (v_extra) AND x.model = p_model
+          ) n WHERE n.row_id IN (SELECT unnest(v_candidates))
+          ORDER BY n.similarity DESC, n.row_id LIMIT v_fetch) n;
+      END IF;
 """
 
-NEAREST_BY_INDEX = f"""
-  SELECT array_agg(n.row_id), array_agg(n.similarity) INTO v_near, v_similarity FROM (
-    SELECT n.row_id, n.similarity FROM (
-        SELECT n.row_id, n.similarity
-        FROM search_nearest(v_tenant, p_model, p_vector, v_low, v_high, v_fetch) n
-        UNION ALL
-        {OUTSIDE}
-    ) n ORDER BY n.similarity DESC, n.row_id LIMIT v_fetch) n;
-"""
+# What the caller is told of each row, in the order of ranking.py, which reads it.
+FEATURES = """id kind scope user_id session_id agent_id author sequence event_at words question tells_time addresses
+  importance priority bm25 similarity neighbor terms""".split()
+COLUMNS = """l.id, l.kind, l.scope, l.user_id, l.session_id, l.agent_id, l.author, l.sequence,
+        date_part('epoch', l.event_at) AS event_at, l.words, l.question, l.tells_time, l.addresses, l.importance, l.priority"""
+# By column, not by row: that is half the work.
+BY_COLUMN = ", ".join(f"coalesce(array_to_json(array_agg({name})), '[]')" for name in FEATURES)
 
-# What the caller is told of a row: see ranking.py, which reads it.
-ROW = """json_build_array(l.id, l.kind, l.scope, l.user_id, l.session_id, l.agent_id, l.author, l.sequence,
-        date_part('epoch', l.event_at), l.words, l.question, l.tells_time, l.addresses, l.importance, l.priority,
-        l.bm25, l.similarity, l.neighbor, d.terms)"""
+TF = """CASE WHEN cardinality(k.hashes) = 1 THEN p.frequencies[array_position(p.terms, k.hashes[1])]::float8
+        ELSE (SELECT sum(p.frequencies[array_position(p.terms, h)])::float8 FROM unnest(k.hashes) h) END AS tf"""
 
-COLUMNS = """l.id, l.kind, l.scope, l.user_id, l.session_id, l.agent_id, l.author, l.sequence, l.event_at,
-        l.words, l.question, l.tells_time, l.addresses, l.importance, l.priority"""
-
-# Words: a look-up per group and reach, then BM25 (Robertson and Zaragoza 2009, with the idf that stays positive) of
-# each passage, in ten-millionths, so that sums do not depend on their order. A row is worth its best passage.
-# The mean length is that of the rows in reach, 110 words at most each. Rows are looked at only when a leg chose them.
-ANSWER = f"""
-  WITH keys AS MATERIALIZED (
-    SELECT k.grp, k.extra, array_agg(k.hash ORDER BY k.hash) AS hashes
-    FROM unnest(v_key_place, v_key_extra, v_key_grp, v_key_hash) k(place, extra, grp, hash)
-    GROUP BY k.place, k.grp, k.extra
-  ), found AS MATERIALIZED (
-    SELECT k.grp, k.hashes, p.row_id, p.number, p.length, p.terms, p.frequencies
-    FROM keys k CROSS JOIN LATERAL (
-      SELECT * FROM memory_search_passages p WHERE p.terms && k.hashes OFFSET 0) p
-    WHERE NOT k.extra
+# What is seldom needed: rows outside of the reaches, texts read for stop words, and explanations.
+MATCHES_OUTSIDE = f"""
     UNION ALL
-    SELECT k.grp, k.hashes, p.row_id, p.number, p.length, p.terms, p.frequencies
+    SELECT k.grp, p.row_id, p.number, p.length, {TF}
     FROM unnest(v_extra) e(id) JOIN memory_search_passages p ON p.row_id = e.id JOIN keys k ON k.extra AND p.terms && k.hashes
-  ), matches AS MATERIALIZED (
-    SELECT f.grp, f.row_id, f.number, f.length, CASE
-        WHEN cardinality(f.hashes) = 1 THEN f.frequencies[array_position(f.terms, f.hashes[1])]
-        ELSE (SELECT sum(f.frequencies[array_position(f.terms, h)]) FROM unnest(f.hashes) h)
-      END::float8 AS tf
-    FROM found f
     UNION ALL
     SELECT w.grp, w.row_id, w.number, w.length, w.tf
-    FROM search_plain_words(v_tenant, v_low, v_high, v_extra, v_grp, v_stem) w
-    WHERE v_plain
-  ), terms AS MATERIALIZED (
-    SELECT grp, df, ln(1 + greatest(v_rows - df + 0.5::float8, 0.5::float8) / (df + 0.5::float8)) AS idf FROM (
-      SELECT grp, count(*)::float8 AS df FROM matches WHERE (SELECT max(number) = 1 FROM matches) GROUP BY grp
-      UNION ALL
-      SELECT grp, count(DISTINCT row_id) FROM matches WHERE (SELECT max(number) > 1 FROM matches) GROUP BY grp) t
-  ), parts AS MATERIALIZED (
-    SELECT m.row_id, m.number, m.grp, m.tf, t.df, t.idf,
-      (1e7 * t.idf * m.tf * (r.k1 + 1) / (m.tf + r.k1 * (1 - r.b + r.b * m.length / v_mean)))::integer AS part
-    FROM matches m JOIN terms t USING (grp)
-    WHERE v_candidates IS NULL OR m.row_id IN (SELECT unnest(v_candidates))
-  ), scored AS MATERIALIZED (
-    SELECT row_id, max(bm25) AS bm25 FROM (
-      SELECT row_id, number, sum(part) / 1e7::float8 AS bm25 FROM parts GROUP BY row_id, number) p
-    GROUP BY row_id
-  ), lexical AS MATERIALIZED (
-    SELECT row_id FROM scored ORDER BY bm25 DESC, row_id LIMIT v_fetch
-  ), near AS MATERIALIZED (
-    SELECT n.row_id, n.similarity FROM unnest(v_near, v_similarity) n(row_id, similarity)
-  ), hits AS MATERIALIZED (
-    SELECT {COLUMNS}, false AS neighbor
-    FROM (SELECT row_id FROM near UNION SELECT row_id FROM lexical) f CROSS JOIN LATERAL (
-      SELECT i.*, i.id IN (SELECT unnest(v_extra)) AS granted FROM memory_search_index i WHERE i.id = f.row_id OFFSET 0) l
-    WHERE {WANTED}
-  ), neighbors AS MATERIALIZED (
-    SELECT {COLUMNS}, true AS neighbor
-    FROM (
-      SELECT h.session_id, h.sequence + d.step AS sequence FROM hits h CROSS JOIN (VALUES (-1), (1)) d(step) WHERE h.kind = 'message'
-      EXCEPT SELECT h.session_id, h.sequence FROM hits h WHERE h.kind = 'message') n
-    CROSS JOIN LATERAL (
-      SELECT i.*, false AS granted FROM memory_search_index i
-      WHERE i.tenant_id = v_tenant AND i.session_id = n.session_id AND i.sequence = n.sequence OFFSET 0) l
-    WHERE l.kind = 'message' AND {VISIBLE}
-  ), shown AS MATERIALIZED (
-    SELECT l.*, s.bm25, coalesce(n.similarity, v.similarity)::real AS similarity
-    FROM (SELECT * FROM hits UNION ALL SELECT * FROM neighbors) l
-    LEFT JOIN scored s ON s.row_id = l.id
-    LEFT JOIN near n ON n.row_id = l.id
-    LEFT JOIN LATERAL (
-      SELECT -(x.embedding <#> p_vector) AS similarity FROM memory_context_vectors x
-      WHERE n.row_id IS NULL AND x.row_id = l.id AND x.model = p_model AND p_mode <> 'keyword' OFFSET 0) v ON true
-  ), details AS (
+    FROM search_plain_words(v_tenant, v_low, v_high, v_extra, v_grp, v_stem) w WHERE v_plain"""
+DETAILS = """
     SELECT DISTINCT ON (row_id) row_id, terms FROM (
       SELECT p.row_id, p.number, sum(p.part) AS total, json_agg(json_build_array(
           (SELECT min(w.word) FROM unnest(v_grp, v_word) w(grp, word) WHERE w.grp = p.grp),
           p.tf, p.df, p.idf, p.part / 1e7::float8) ORDER BY p.grp) AS terms
-      FROM parts p WHERE r.explain AND p.row_id IN (SELECT id FROM shown) GROUP BY p.row_id, p.number) d
-    ORDER BY row_id, total DESC, number
-  )
-  SELECT
-    (SELECT coalesce(json_agg({ROW} ORDER BY l.id), '[]') FROM shown l LEFT JOIN details d ON d.row_id = l.id),
-    cardinality(v_near) IS NULL OR cardinality(v_near) < v_fetch
-      OR (SELECT count(*) >= v_enough FROM hits JOIN near ON row_id = id),
-    (SELECT count(*) < v_fetch FROM lexical)
-      OR (SELECT count(*) >= v_enough FROM hits JOIN lexical ON row_id = id)
-  INTO v_answer, v_near_enough, v_lexical_enough;
+      FROM parts p WHERE r.explain AND p.row_id IN (SELECT id FROM hits UNION SELECT id FROM neighbors)
+      GROUP BY p.row_id, p.number) d
+    ORDER BY row_id, total DESC, number"""
+
+
+def answer(outside, details):
+    """Words: a look-up per group and reach, then BM25 (Robertson and Zaragoza 2009, with the idf that stays positive)
+    of each passage, in ten-millionths, so that sums do not depend on their order. A row is worth its best passage.
+    The mean length is that of the rows in reach, 110 words at most each. Rows are looked at only when a leg chose them.
+    """
+    return f"""
+      WITH keys AS MATERIALIZED (
+        SELECT k.grp, k.extra, array_agg(k.hash ORDER BY k.hash) AS hashes
+        FROM unnest(v_key_place, v_key_extra, v_key_grp, v_key_hash) k(place, extra, grp, hash)
+        GROUP BY k.place, k.grp, k.extra
+      ), matches AS MATERIALIZED (
+        SELECT k.grp, p.row_id, p.number, p.length, p.tf
+        FROM keys k CROSS JOIN LATERAL (
+          SELECT p.row_id, p.number, p.length, {TF}
+          FROM memory_search_passages p WHERE p.terms && k.hashes OFFSET 0) p
+        WHERE NOT k.extra {outside}
+      ), counts AS MATERIALIZED (
+        SELECT m.grp, count(*) AS passages, max(m.number) AS number FROM matches m GROUP BY m.grp
+      ), terms AS MATERIALIZED (
+        SELECT grp, df, ln(1 + greatest(v_rows - df + 0.5::float8, 0.5::float8) / (df + 0.5::float8)) AS idf FROM (
+          SELECT c.grp, CASE WHEN c.number = 1 THEN c.passages
+            ELSE (SELECT count(DISTINCT m.row_id) FROM matches m WHERE m.grp = c.grp) END::float8 AS df FROM counts c) t
+      ), parts AS {"MATERIALIZED" if details else "NOT MATERIALIZED"} (
+        SELECT m.row_id, m.number, m.grp, m.tf, t.df, t.idf,
+          (t.idf * 1e7::float8 * (r.k1 + 1) * m.tf / (m.tf + v_norm + v_norm_by_length * m.length))::integer AS part
+        FROM matches m JOIN terms t USING (grp)
+        WHERE v_candidates IS NULL OR m.row_id IN (SELECT unnest(v_candidates))
+      ), scored_passages AS MATERIALIZED (
+        SELECT row_id, number, sum(part) / 1e7::float8 AS bm25 FROM parts GROUP BY row_id, number
+      ), scored AS MATERIALIZED (
+        SELECT row_id, bm25 FROM scored_passages WHERE (SELECT max(number) = 1 FROM counts)
+        UNION ALL
+        SELECT row_id, max(bm25) FROM scored_passages WHERE (SELECT max(number) > 1 FROM counts) GROUP BY row_id
+      ), lexical AS MATERIALIZED (
+        SELECT row_id FROM scored ORDER BY bm25 DESC, row_id LIMIT v_fetch
+      ), near AS MATERIALIZED (
+        SELECT n.row_id, n.similarity FROM unnest(v_near, v_similarity) n(row_id, similarity)
+      ), hits AS MATERIALIZED (
+        SELECT {COLUMNS}, false AS neighbor
+        FROM (SELECT row_id FROM near UNION SELECT row_id FROM lexical) f CROSS JOIN LATERAL (
+          SELECT i.*, {"i.id IN (SELECT unnest(v_extra))" if outside else "false"} AS granted
+          FROM memory_search_index i WHERE i.id = f.row_id OFFSET 0) l
+        WHERE {WANTED}
+      ), beside AS (
+        SELECT h.session_id, h.sequence + d.step AS sequence
+        FROM (
+          SELECT row_id FROM (SELECT row_id FROM near LIMIT r.beside) n
+          UNION SELECT row_id FROM (SELECT row_id FROM lexical LIMIT r.beside) n) f
+        JOIN hits h ON h.id = f.row_id CROSS JOIN (VALUES (-1), (1)) d(step)
+        WHERE h.kind = 'message' AND p_mode = 'hybrid'
+        EXCEPT SELECT h.session_id, h.sequence FROM hits h
+      ), neighbors AS {"MATERIALIZED" if details else "NOT MATERIALIZED"} (
+        SELECT {COLUMNS}, true AS neighbor
+        FROM beside n CROSS JOIN LATERAL (
+          SELECT i.*, false AS granted FROM memory_search_index i
+          WHERE i.tenant_id = v_tenant AND i.session_id = n.session_id AND i.sequence = n.sequence OFFSET 0) l
+        WHERE l.kind = 'message' AND {VISIBLE}
+      ), details AS ({details or "SELECT NULL::uuid AS row_id, NULL::json AS terms WHERE false"}
+      ), shown AS (
+        SELECT l.*, s.bm25, coalesce(n.similarity, v.similarity)::real AS similarity, {"d.terms" if details else "NULL AS terms"}
+        FROM (SELECT * FROM hits UNION ALL SELECT * FROM neighbors) l
+        LEFT JOIN scored s ON s.row_id = l.id
+        LEFT JOIN near n ON n.row_id = l.id
+        LEFT JOIN LATERAL (
+          SELECT {SIMILARITY} AS similarity FROM memory_context_vectors x
+          WHERE n.row_id IS NULL AND x.row_id = l.id AND x.model = p_model AND p_mode <> 'keyword' OFFSET 0) v ON true
+        {"LEFT JOIN details d ON d.row_id = l.id" if details else ""}
+        ORDER BY l.id
+      )
+      SELECT (SELECT json_build_array({BY_COLUMN}) FROM shown),
+        cardinality(v_near) IS NULL OR cardinality(v_near) < v_fetch
+          OR (SELECT count(*) >= v_enough FROM hits JOIN near ON row_id = id),
+        (SELECT count(*) < v_fetch FROM lexical) OR (SELECT count(*) >= v_enough FROM hits JOIN lexical ON row_id = id)
+      INTO v_answer, v_near_enough, v_lexical_enough;
 """
+
 
 SEARCH = f"""
 CREATE FUNCTION memory_search(
@@ -334,7 +377,7 @@ DECLARE {DECLARATIONS}
   v_dense boolean := p_mode <> 'keyword' AND p_vector IS NOT NULL;
   v_long boolean := coalesce(vector_dims(p_vector), 0) > 1200;
   v_plain boolean := false;
-  v_large boolean; v_whole boolean;
+  v_large boolean; v_whole boolean; v_norm float8; v_norm_by_length float8;
   v_rows bigint; v_global bigint; v_words_in_reach float8; v_words_of_global float8; v_mean float8;
   v_config regconfig; v_grp integer[]; v_word text[]; v_stem text[];
   v_key_place integer[]; v_key_extra boolean[]; v_key_grp integer[]; v_key_hash bigint[];
@@ -345,6 +388,8 @@ BEGIN
 {EXTRA}
 {COUNTS}
   v_large := v_rows > r.cap;
+  v_norm := r.k1 * (1 - r.b);
+  v_norm_by_length := r.k1 * r.b / v_mean;
   -- a few more than are wanted: some may have expired, or belong to others
   v_fetch := r.depth + greatest(r.depth / 10, 10);
   v_enough := CASE WHEN v_large THEN r.top ELSE r.depth END;
@@ -363,18 +408,26 @@ BEGIN
     IF v_whole THEN
 {CANDIDATES}
     END IF;
-    IF v_dense AND v_whole AND (v_long OR cardinality(v_candidates) < v_rows / 8) THEN
+    IF v_whole AND v_dense THEN
 {NEAREST_OF_CANDIDATES}
-    ELSIF v_dense AND (v_whole OR NOT v_large OR coalesce(cardinality(v_near), 0) < r.top) THEN
+    ELSIF v_dense THEN
+      IF coalesce(cardinality(v_near), 0) < r.top THEN
+        v_near := '{{}}'; v_similarity := '{{}}';
 {NEAREST}
+      END IF;
+{NEAREST_OUTSIDE}
     END IF;
-{ANSWER}
+    IF v_plain OR r.explain OR v_extra <> '{{}}' THEN
+{answer(MATCHES_OUTSIDE, DETAILS)}
+    ELSE
+{answer("", "")}
+    END IF;
     EXIT WHEN v_whole OR (v_near_enough AND v_lexical_enough);
     v_whole := true;
   END LOOP;
   RETURN json_build_object(
     'candidates', CASE WHEN v_candidates IS NULL THEN v_rows ELSE cardinality(v_candidates) END,
-    'truncated', false, 'rows', v_answer);
+    'truncated', false, 'columns', v_answer);
 END $$;
 """
 

@@ -15,15 +15,15 @@ from django.conf import settings
 from memoryhub.access.exceptions import Invalid, TooLarge
 from memoryhub.access.ids import new_id
 from memoryhub.access.principals import Principal
-from memoryhub.access.trips import one_trip
+from memoryhub.access.trips import one_call
 from memoryhub.access.walls import behind_walls, verb
 from memoryhub.sync import stores
 from sessions_app.models import Message
 from sessions_app.services import changes, finding
 
 APPEND = (
-    "SELECT id, last, state_due FROM session_append_messages"
-    "(%s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::text[], %s, %s, %s, %s, %s, %s, %s)"
+    "SELECT id, last, state_due FROM session_append(%s::text, %s::text, %s::text, %s::text, %s::text, %s::jsonb, "
+    "%s::jsonb, %s::text[], %s::uuid, %s::uuid, %s::uuid, %s::text, %s::text, %s::uuid, %s::text)"
 )
 
 
@@ -58,7 +58,7 @@ def append(*, session_id: str, messages: Sequence[NewMessage], principal: Princi
     check(messages)
     ids = [new_id() for _ in messages]
     order = order_of(session_id, messages, ids, principal)
-    rows = one_trip(APPEND, order, principal=principal) or retried(session_id, order, principal)
+    rows = one_call(APPEND, order, principal=principal) or retried(session_id, order, principal)
     session, last, state_due = rows[0]
     if state_due:
         write_state(session=session, principal=principal)
@@ -69,7 +69,7 @@ def retried(session_id: str, order: list[Any], principal: Principal) -> list[tup
     """Says why no open session was found; where it was opened in between, it stays so while its row is locked."""
     with behind_walls(principal):
         finding.locked_open(session_id, principal=principal)
-        return one_trip(APPEND, order, principal=principal)
+        return one_call(APPEND, order, principal=principal)
 
 
 @verb

@@ -85,7 +85,7 @@ def test_the_session_counts_per_role_and_knows_who_acts(talker, agent, job):
 def test_an_append_is_one_round_trip(talker):
     with CaptureQueriesContext(connection) as queries:
         messages.append(session_id="s1", messages=TALK, principal=talker)
-    assert len([q for q in queries.captured_queries if "FROM session_append_messages" in q["sql"]]) == 1
+    assert len([q for q in queries.captured_queries if "FROM session_append(" in q["sql"]]) == 1
     assert len(queries.captured_queries) <= 5  # savepoint, walls, append, walls put back, release
 
 

@@ -31,6 +31,7 @@ GROUPS: dict[str, tuple[Item, ...]] = {
         Item("registry.accessrecord", "Access log", "visibility"),
         Item("search.indexrow", "Search index", "manage_search"),
         Item("search.vectorindex", "Vector indexes", "hub"),
+        Item("search.vectorspace", "Search model", "neurology"),
     ),
     "Sessions": (
         Item("sessions_app.session", "Sessions", "forum"),

@@ -273,6 +273,7 @@ class VectorSpace(models.Model):
 
     class Meta:
         db_table = "memory_search_spaces"
+        verbose_name = "search model"
         ordering = ["-asked_at"]
         constraints = [
             models.UniqueConstraint(fields=["state"], condition=models.Q(state="active"), name="one_space_is_active"),

@@ -25,6 +25,8 @@ PAGES = {
     "session": "sessions_app/session/{session}/change/",
     "handoffs": "sessions_app/handoff/",
     "search-index": "search/indexrow/",
+    "search-models": "search/vectorspace/",
+    "search-model": "search/vectorspace/{space}/change/",
     "keys": "access/apikey/",
     "audit": "access/auditevent/",
     "outbox": "sync/delivery/",

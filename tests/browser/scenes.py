@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import Group, User
 from django.db import connection
@@ -15,6 +16,9 @@ from memoryhub.access.services import agents, grants, keys, tenants
 from memoryhub.registry.models import ContextEntry, EntryVersion, Relationship
 from memoryhub.registry.services import access_log, entries, lifecycle
 from memoryhub.registry.services.drafts import Change, Draft
+from memoryhub.search.models import VectorSpace
+from memoryhub.search.services import space_changes, spaces
+from memoryhub.search.services.spaces import Wanted
 from memoryhub.sync import jobs
 from memoryhub.sync.models import Delivery, JobRun
 from memoryhub.sync.services import deliveries, heartbeats, schedules
@@ -45,6 +49,7 @@ def play() -> dict[str, str]:
     quiet_sessions()
     machinery()
     people_at_work(made)
+    space = search_models()
     key = keys.create(
         principal=SYSTEM,
         tenant_id="acme",
@@ -55,7 +60,7 @@ def play() -> dict[str, str]:
     )[0]
     access_log.log.flush()
     spread_over_days()
-    return ids(entry=made, hostile=hostile, session=session, key=key.pk)
+    return ids(entry=made, hostile=hostile, session=session, key=key.pk, space=space)
 
 
 def people() -> None:
@@ -339,6 +344,19 @@ def machinery() -> None:
     schedules.declare()
     heartbeats.beat(heartbeats.RELAY)
     heartbeats.beat(heartbeats.JOBS)
+
+
+def search_models() -> UUID:
+    """One in use, one on its way, and one that could not be built."""
+    spaces.active_row()
+    wanted = [Wanted("hashing", {"dimension": dimension}, 40) for dimension in (512, 1024)]
+    failed = space_changes.start(principal=SYSTEM, wanted=wanted[0])
+    reason = "2 rows could not be embedded, so searches by this model would not find them. Resume or cancel."
+    VectorSpace.objects.filter(pk=failed.pk).update(state="failed", error=reason, done=118, total=120, refused=2)
+    space = space_changes.start(principal=SYSTEM, wanted=wanted[1])
+    space_changes.pause(principal=SYSTEM, space_id=space.pk)
+    VectorSpace.objects.filter(pk=space.pk).update(done=48_210, total=120_000, rate=141.7)
+    return space.pk
 
 
 SPREAD = """

@@ -23,6 +23,8 @@ PAGES = {
     "hand-off": "sessions_app/handoff/",
     "deliveries": "sync/delivery/",
     "jobs": "sync/jobrun/overview/",
+    "search models": "search/vectorspace/",
+    "search model": "search/vectorspace/{space}/change/",
     "keys": "access/apikey/",
 }
 

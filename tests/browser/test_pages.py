@@ -15,6 +15,7 @@ LISTS = [
     "registry/relationship",
     "registry/contextgroup",
     "registry/accessrecord",
+    "search/vectorspace",
     "sessions_app/session",
     "sessions_app/message",
     "sessions_app/task",

@@ -39,6 +39,7 @@ class Migration(migrations.Migration):
                 ('drop_at', models.DateTimeField(null=True)),
             ],
             options={
+                'verbose_name': 'search model',
                 'db_table': 'memory_search_spaces',
                 'ordering': ['-asked_at'],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'active')), fields=('state',), name='one_space_is_active'), models.UniqueConstraint(models.Value(1), condition=models.Q(('state__in', ['building', 'paused', 'ready'])), name='one_space_is_coming')],

@@ -1,0 +1,3 @@
+from memoryhub.search.admin import index, spaces
+
+__all__ = ["index", "spaces"]

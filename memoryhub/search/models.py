@@ -228,7 +228,7 @@ class VectorIndex(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.tenant_id} {self.reach or ''} ({self.model})"
+        return f"{self.tenant_id}{f' ({self.reach})' if self.reach else ''} in {self.model}"
 
 
 class VectorSpace(models.Model):

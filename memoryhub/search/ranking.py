@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: So many of the best rows of each leg bring along the messages beside them. The neighbors of all of them would
 #: be twice the rows to read, and found as much: measured, the difference is within noise.
-BESIDE = 25
+BESIDE = 50
 #: The figures of a term in an explanation, in the order of the database.
 TERM = ("term", "frequency", "memories", "idf", "bm25")
 #: What a fuzzy search adds: the word of the query, and how alike the two are.

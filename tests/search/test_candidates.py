@@ -312,3 +312,27 @@ def test_words_alone_and_vectors_alone_are_found_above_the_cap(tenant, monkeypat
         found = find("giraffe", mode, limit=3)
         assert shared.id in by_id(found), mode
         assert found.count > 5
+
+
+def test_common_words_of_a_big_tenant_count_for_what_rarer_ones_choose(tenant, monkeypatch):
+    monkeypatch.setattr(hub_settings.CONFIG.search, "candidate_cap", 20)
+    monkeypatch.setattr(hub_settings.CONFIG.ranking, "depth", 1)
+    rare = index_row("a giraffe and a zebra")
+    add([rare, *(index_row(f"zebra number {number}") for number in range(40)), index_row("giraffe")], vectors=False)
+    found = find("giraffe zebra", "keyword")
+    assert max(found.candidates, key=score).id == rare.id
+    assert set(counted(by_id(find("giraffe zebra", "keyword", explain=True))[rare.id])) == {"giraffe", "zebra"}
+    assert found.truncated
+    assert not find("giraffe", "keyword").truncated
+
+
+def test_where_all_words_are_common_rows_with_most_of_them_are_found(tenant, monkeypatch):
+    monkeypatch.setattr(hub_settings.CONFIG.search, "candidate_cap", 20)
+    monkeypatch.setattr(hub_settings.CONFIG.ranking, "depth", 1)
+    both = index_row("a zebra, its number unknown, and its color")
+    words = [index_row(f"zebra number {number}") for number in range(30)]
+    add([*words, both, *(index_row(f"color {number}") for number in range(30))], vectors=False)
+    found = find("zebra number color", "keyword")
+    assert max(found.candidates, key=score).id == both.id
+    assert len(found.candidates) >= 11
+    assert found.truncated

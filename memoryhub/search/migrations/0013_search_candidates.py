@@ -147,6 +147,56 @@ KEYS = """
     END IF;
 """
 
+# How often the words of a group k occur in a passage p.
+TF = """CASE WHEN cardinality(k.hashes) = 1 THEN p.frequencies[array_position(p.terms, k.hashes[1])]::float8
+        ELSE (SELECT sum(p.frequencies[array_position(p.terms, h)])::float8 FROM unnest(k.hashes) h) END AS tf"""
+
+# Above the cap, a word that very many rows hold does not choose rows: it counts for those that rarer words and the
+# vectors chose. How many hold it is not counted beyond the limit; it weighs little anyway. Where rarer words choose
+# too few, rows that hold all of the common ones are taken as well, then those that lack one of them, then any.
+BIG = f"""
+CREATE FUNCTION search_words_of_big(
+  p_place integer[], p_extra boolean[], p_grp integer[], p_hash bigint[], p_near uuid[], p_limit integer, p_enough integer
+) RETURNS TABLE (grp integer, row_id uuid, number integer, length integer, tf float8, common boolean)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+  k record; v_place integer; v_set bigint[]; v_all bigint[];
+  v_found uuid[]; v_common bigint[] := '{{}}'; v_common_place integer[] := '{{}}'; v_rows uuid[] := '{{}}';
+BEGIN
+  FOR k IN SELECT place, array_agg(hash ORDER BY hash) AS hashes
+      FROM unnest(p_place, p_extra, p_grp, p_hash) u(place, extra, grp, hash) WHERE NOT extra
+      GROUP BY place, grp ORDER BY place, grp LOOP
+    v_found := ARRAY(SELECT p.row_id FROM memory_search_passages p WHERE p.terms && k.hashes LIMIT p_limit + 1);
+    IF cardinality(v_found) <= p_limit THEN
+      v_rows := v_rows || v_found;
+    ELSE
+      v_common := v_common || k.hashes;
+      v_common_place := v_common_place || array_fill(k.place, ARRAY[cardinality(k.hashes)]);
+    END IF;
+  END LOOP;
+  FOR v_place IN SELECT DISTINCT place FROM unnest(v_common_place) place LOOP
+    v_all := ARRAY(SELECT hash FROM unnest(v_common_place, v_common) c(place, hash) WHERE place = v_place ORDER BY hash LIMIT 8);
+    FOR step IN 0 .. 2 * cardinality(v_all) LOOP
+      EXIT WHEN cardinality(v_rows) >= p_enough;
+      v_set := CASE WHEN step = 0 THEN v_all
+        WHEN step <= cardinality(v_all) THEN array_remove(v_all, v_all[step])
+        ELSE ARRAY[v_all[step - cardinality(v_all)]] END;
+      CONTINUE WHEN v_set = '{{}}';
+      v_rows := v_rows || ARRAY(SELECT p.row_id FROM memory_search_passages p WHERE p.terms @> v_set LIMIT p_limit);
+    END LOOP;
+  END LOOP;
+  RETURN QUERY
+    SELECT k.grp, p.row_id, p.number, p.length, {TF}, k.hashes && v_common
+    FROM (SELECT DISTINCT id FROM unnest(v_rows || p_near) id) c
+      JOIN memory_search_passages p ON p.row_id = c.id
+      JOIN (
+        SELECT place, grp, array_agg(hash ORDER BY hash) AS hashes
+        FROM unnest(p_place, p_extra, p_grp, p_hash) u(place, extra, grp, hash) WHERE NOT extra GROUP BY place, grp) k
+      ON p.terms && k.hashes;
+END $$;
+"""
+
 # A query of stop words alone: they are in no index, so the newest texts themselves are read.
 PLAIN = """
 CREATE FUNCTION search_plain_words(
@@ -262,17 +312,17 @@ COLUMNS = """l.id, l.kind, l.scope, l.user_id, l.session_id, l.agent_id, l.autho
 # By column, not by row: that is half the work.
 BY_COLUMN = ", ".join(f"coalesce(array_to_json(array_agg({name})), '[]')" for name in FEATURES)
 
-TF = """CASE WHEN cardinality(k.hashes) = 1 THEN p.frequencies[array_position(p.terms, k.hashes[1])]::float8
-        ELSE (SELECT sum(p.frequencies[array_position(p.terms, h)])::float8 FROM unnest(k.hashes) h) END AS tf"""
-
 # What is seldom needed: rows outside of the reaches, texts read for stop words, and explanations.
 MATCHES_OUTSIDE = f"""
     UNION ALL
-    SELECT k.grp, p.row_id, p.number, p.length, {TF}
+    SELECT k.grp, p.row_id, p.number, p.length, {TF}, false
     FROM unnest(v_extra) e(id) JOIN memory_search_passages p ON p.row_id = e.id JOIN keys k ON k.extra AND p.terms && k.hashes
     UNION ALL
-    SELECT w.grp, w.row_id, w.number, w.length, w.tf
-    FROM search_plain_words(v_tenant, v_low, v_high, v_extra, v_grp, v_stem) w WHERE v_plain"""
+    SELECT w.grp, w.row_id, w.number, w.length, w.tf, false
+    FROM search_plain_words(v_tenant, v_low, v_high, v_extra, v_grp, v_stem) w WHERE v_plain
+    UNION ALL
+    SELECT w.grp, w.row_id, w.number, w.length, w.tf, w.common
+    FROM search_words_of_big(v_key_place, v_key_extra, v_key_grp, v_key_hash, v_near, v_limit, v_fetch) w WHERE v_large"""
 DETAILS = """
     SELECT DISTINCT ON (row_id) row_id, terms FROM (
       SELECT p.row_id, p.number, sum(p.part) AS total, json_agg(json_build_array(
@@ -294,16 +344,16 @@ def answer(outside, details):
         FROM unnest(v_key_place, v_key_extra, v_key_grp, v_key_hash) k(place, extra, grp, hash)
         GROUP BY k.place, k.grp, k.extra
       ), matches AS MATERIALIZED (
-        SELECT k.grp, p.row_id, p.number, p.length, p.tf
+        SELECT k.grp, p.row_id, p.number, p.length, p.tf, false AS common
         FROM keys k CROSS JOIN LATERAL (
           SELECT p.row_id, p.number, p.length, {TF}
           FROM memory_search_passages p WHERE p.terms && k.hashes OFFSET 0) p
-        WHERE NOT k.extra {outside}
+        WHERE NOT k.extra {"AND NOT v_large" if outside else ""} {outside}
       ), counts AS MATERIALIZED (
-        SELECT m.grp, count(*) AS passages, max(m.number) AS number FROM matches m GROUP BY m.grp
+        SELECT m.grp, count(*) AS passages, max(m.number) AS number, bool_or(m.common) AS common FROM matches m GROUP BY m.grp
       ), terms AS MATERIALIZED (
         SELECT grp, df, ln(1 + greatest(v_rows - df + 0.5::float8, 0.5::float8) / (df + 0.5::float8)) AS idf FROM (
-          SELECT c.grp, CASE WHEN c.number = 1 THEN c.passages
+          SELECT c.grp, CASE WHEN c.common THEN v_limit + 1 WHEN c.number = 1 THEN c.passages
             ELSE (SELECT count(DISTINCT m.row_id) FROM matches m WHERE m.grp = c.grp) END::float8 AS df FROM counts c) t
       ), parts AS {"MATERIALIZED" if details else "NOT MATERIALIZED"} (
         SELECT m.row_id, m.number, m.grp, m.tf, t.df, t.idf,
@@ -355,8 +405,9 @@ def answer(outside, details):
       SELECT (SELECT json_build_array({BY_COLUMN}) FROM shown),
         cardinality(v_near) IS NULL OR cardinality(v_near) < v_fetch
           OR (SELECT count(*) >= v_enough FROM hits JOIN near ON row_id = id),
-        (SELECT count(*) < v_fetch FROM lexical) OR (SELECT count(*) >= v_enough FROM hits JOIN lexical ON row_id = id)
-      INTO v_answer, v_near_enough, v_lexical_enough;
+        (SELECT count(*) < v_fetch FROM lexical) OR (SELECT count(*) >= v_enough FROM hits JOIN lexical ON row_id = id),
+        coalesce((SELECT bool_or(common) FROM counts), false)
+      INTO v_answer, v_near_enough, v_lexical_enough, v_truncated;
 """
 
 
@@ -382,7 +433,7 @@ DECLARE {DECLARATIONS}
   v_config regconfig; v_grp integer[]; v_word text[]; v_stem text[];
   v_key_place integer[]; v_key_extra boolean[]; v_key_grp integer[]; v_key_hash bigint[];
   v_fetch integer; v_candidates uuid[]; v_near uuid[]; v_similarity float8[];
-  v_enough integer; v_answer json; v_near_enough boolean; v_lexical_enough boolean;
+  v_enough integer; v_answer json; v_near_enough boolean; v_lexical_enough boolean; v_truncated boolean; v_limit integer;
 BEGIN
 {FACTS.format(request="p_who || p_filters || p_options")}
 {EXTRA}
@@ -392,6 +443,7 @@ BEGIN
   v_norm_by_length := r.k1 * r.b / v_mean;
   -- a few more than are wanted: some may have expired, or belong to others
   v_fetch := r.depth + greatest(r.depth / 10, 10);
+  v_limit := greatest(v_fetch, least(1000, r.cap / 4));
   v_enough := CASE WHEN v_large THEN r.top ELSE r.depth END;
   IF p_mode <> 'semantic' OR NOT v_dense THEN
 {KEYS}
@@ -417,7 +469,7 @@ BEGIN
       END IF;
 {NEAREST_OUTSIDE}
     END IF;
-    IF v_plain OR r.explain OR v_extra <> '{{}}' THEN
+    IF v_large OR v_plain OR r.explain OR v_extra <> '{{}}' THEN
 {answer(MATCHES_OUTSIDE, DETAILS)}
     ELSE
 {answer("", "")}
@@ -427,7 +479,7 @@ BEGIN
   END LOOP;
   RETURN json_build_object(
     'candidates', CASE WHEN v_candidates IS NULL THEN v_rows ELSE cardinality(v_candidates) END,
-    'truncated', false, 'columns', v_answer);
+    'truncated', v_truncated, 'columns', v_answer);
 END $$;
 """
 
@@ -478,6 +530,7 @@ DROP FUNCTION search_frequency(double precision);
 DROP_NEW = """
 DROP FUNCTION memory_search(jsonb, text, text, halfvec, text, jsonb, jsonb);
 DROP FUNCTION search_authors(jsonb);
+DROP FUNCTION search_words_of_big(integer[], boolean[], integer[], bigint[], uuid[], integer, integer);
 DROP FUNCTION search_plain_words(text, text[], text[], uuid[], integer[], text[]);
 DROP FUNCTION search_query_groups(regconfig, text, jsonb);
 """
@@ -494,5 +547,5 @@ class Migration(migrations.Migration):
     dependencies = [("search", "0012_passages_of_all_rows")]
     operations = [
         migrations.RunSQL(DROP_OLD, search_of_0004()),
-        migrations.RunSQL(GROUPS + PLAIN + AUTHORS + SEARCH + RIGHTS, DROP_NEW),
+        migrations.RunSQL(GROUPS + PLAIN + BIG + AUTHORS + SEARCH + RIGHTS, DROP_NEW),
     ]

@@ -20,7 +20,7 @@ LIMITS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 INTRODUCTION = """\
 # Configuration
 
-<!-- Written by `manage.py document_settings` from memoryhub/config.py: change it there. -->
+<!-- Written by `manage.py document_settings` from memoryhub/config_sections.py: change it there. -->
 
 Everything has a default; a hub runs without any configuration. Settings come from three places,
 the later wins:

@@ -22,7 +22,7 @@ from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 
 from memoryhub import __version__
-from memoryhub.config import HttpStore as HttpStoreSettings
+from memoryhub.config_sections import HttpStore as HttpStoreSettings
 from memoryhub.sync import states
 from memoryhub.sync.connections import open_connection, retry_after
 from memoryhub.sync.models import Delivery

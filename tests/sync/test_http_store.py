@@ -22,7 +22,7 @@ from memoryhub.access.ids import new_id
 from memoryhub.access.principals import Principal
 from memoryhub.access.walls import behind_walls
 from memoryhub.config import ROOT
-from memoryhub.config import HttpStore as HttpStoreSettings
+from memoryhub.config_sections import HttpStore as HttpStoreSettings
 from memoryhub.registry.models import ContextEntry
 from memoryhub.registry.services import entries
 from memoryhub.registry.services.drafts import Draft

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from memoryhub.config import RemoteEmbeddings, get_config
+from memoryhub.config import get_config
+from memoryhub.config_sections import RemoteEmbeddings
 
 from .base import Embedder, ModelNotReady, ModelPackagesMissing
 from .queries import QueryCache

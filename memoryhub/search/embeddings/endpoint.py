@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from memoryhub import __version__
-from memoryhub.config import RemoteEmbeddings
+from memoryhub.config_sections import RemoteEmbeddings
 from memoryhub.sync.connections import Answer, Pool, retry_after
 
 from .base import ModelNotReady

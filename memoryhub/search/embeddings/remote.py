@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from memoryhub.config import RemoteEmbeddings
+from memoryhub.config_sections import RemoteEmbeddings
 
 from .base import ModelNotReady
 from .circuit import Circuit

@@ -12,7 +12,7 @@ from memoryhub.search.recipe.dates import nearness
 from memoryhub.search.recipe.names import ROLES
 
 if TYPE_CHECKING:
-    from memoryhub.config import Ranking
+    from memoryhub.config_sections import Ranking
     from memoryhub.search.boosts import Boosts
     from memoryhub.search.ranking import Candidate
     from memoryhub.search.recipe.question import Question

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from memoryhub.config import RemoteEmbeddings
+from memoryhub.config_sections import RemoteEmbeddings
 from memoryhub.search.embeddings import ModelNotReady, circuit, endpoint, remote
 from memoryhub.search.embeddings.endpoint import TextRefused
 from memoryhub.search.embeddings.hashing import DIMENSION, embed_text

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memoryhub.config import Ranking
+from memoryhub.config_sections import Ranking
 from memoryhub.search.ranking import Candidate
 from memoryhub.search.recipe.question import Question, read
 from memoryhub.search.recipe.scoring import Scored, rank

@@ -10,7 +10,7 @@ from memoryhub.runtime import reference
 
 
 class Command(BaseCommand):
-    help = "Writes docs/configuration.md and memory_config.example.yaml from memoryhub/config.py."
+    help = "Writes docs/configuration.md and memory_config.example.yaml from memoryhub/config_sections.py."
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -315,10 +315,10 @@ def test_words_alone_and_vectors_alone_are_found_above_the_cap(tenant, monkeypat
 
 
 def test_common_words_of_a_big_tenant_count_for_what_rarer_ones_choose(tenant, monkeypatch):
-    monkeypatch.setattr(hub_settings.CONFIG.search, "candidate_cap", 20)
+    monkeypatch.setattr(hub_settings.CONFIG.search, "candidate_cap", 60)
     monkeypatch.setattr(hub_settings.CONFIG.ranking, "depth", 1)
     rare = index_row("a giraffe and a zebra")
-    add([rare, *(index_row(f"zebra number {number}") for number in range(40)), index_row("giraffe")], vectors=False)
+    add([rare, *(index_row(f"zebra number {number}") for number in range(80)), index_row("giraffe")], vectors=False)
     found = find("giraffe zebra", "keyword")
     assert max(found.candidates, key=score).id == rare.id
     assert set(counted(by_id(find("giraffe zebra", "keyword", explain=True))[rare.id])) == {"giraffe", "zebra"}

@@ -514,3 +514,23 @@ def test_a_deployment_with_vectors_keeps_searching_by_them(rows):
     found = VectorSpace.objects.get()
     assert (found.name, found.embedder, found.kind, found.state) == ("hashing-64", "hashing-64", "hashing", "active")
     assert (found.dimension, found.context_words, found.settings) == (256, 0, {"dimension": 256})
+
+
+def test_a_process_stays_with_the_former_model_until_it_has_loaded_the_new_one(rows, monkeypatch):
+    spaces.active_space()
+    start()
+    monkeypatch.setattr(HashingEmbedder, "warm", lambda self, wait_seconds=0: self.dimension == 256)
+    work()
+
+    def seen() -> str:
+        spaces.ask_again()
+        found = spaces.active_space()
+        assert found is not None
+        return found.name
+
+    assert seen() == "hashing-256/said-40"
+    monkeypatch.undo()
+    assert seen() == "hashing-64/said-40"
+    monkeypatch.setattr(HashingEmbedder, "warm", lambda self, wait_seconds=0: self.dimension == 64)
+    VectorSpace.objects.filter(state=State.ACTIVE).update(started_at=timezone.now() - timedelta(minutes=2))
+    assert active() == "hashing-64/said-40"

@@ -131,7 +131,8 @@ class VectorSpaceAdmin(VerbsMixin, ReadOnlyAdmin):
         "progress",
         "problem",
         ("embedder", "dimension", "context_words"),
-        ("asked", "since", "ended", "removed"),
+        ("asked", "since"),
+        ("ended", "removed"),
         "switches",
     ]
     readonly_fields = [
@@ -200,7 +201,7 @@ class VectorSpaceAdmin(VerbsMixin, ReadOnlyAdmin):
 
     @display(description="When it is complete")
     def switches(self, row: VectorSpace) -> str:
-        return "Searches use it by themselves." if row.switch_by_itself else "Somebody switches."
+        return "Searches switch to it by themselves." if row.switch_by_itself else "Somebody switches to it."
 
 
 def percent(row: VectorSpace) -> int:

@@ -196,7 +196,7 @@ def saved(row: VectorSpace, action: str, state: State, *, principal: Principal, 
         old={"state": old},
         new={"state": state.value, "name": row.name},
     )
-    spaces.forget()
+    spaces.ask_again()
     return row
 
 

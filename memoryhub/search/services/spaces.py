@@ -78,12 +78,32 @@ def active_space() -> Space | None:
         return None
     view = _views.get("active")
     if view is None or time.monotonic() > view.until:
-        view = _views["active"] = View(space_of(active_row()), time.monotonic() + CACHE_SECONDS)
+        view = _views["active"] = View(current(view), time.monotonic() + CACHE_SECONDS)
     return view.space
 
 
+def current(view: View | None) -> Space:
+    """The active space, or for some seconds the one before it: until this process has loaded the new model.
+
+    Nobody gets answers by keyword only because of a switch; the space before is still written meanwhile.
+    """
+    row = active_row()
+    found = space_of(row)
+    if view is None or view.space.name == found.name or found.embedder.warm():
+        return found
+    age = (timezone.now() - row.started_at).total_seconds() if row.started_at else GRACE_SECONDS
+    return view.space if age < GRACE_SECONDS * 3 / 4 else found
+
+
+def ask_again() -> None:
+    """The next question asks the database: something changed."""
+    view = _views.get("active")
+    if view is not None:
+        _views["active"] = View(view.space, 0.0)
+
+
 def forget() -> None:
-    """The next question asks the database again."""
+    """As a process that has just started."""
     _views.clear()
 
 

@@ -70,7 +70,7 @@ PLACES = """
         WHERE i.tenant_id = v_tenant AND i.reach > w.reach AND i.reach <= w.high), w.steps + 1
       FROM walked w WHERE w.reach < w.high AND w.steps < 500
   ), places AS MATERIALIZED (
-    SELECT row_number() OVER () AS place, tenant, search_seed(tenant, reach) AS seed FROM (
+    SELECT search_seed(tenant, reach) AS seed FROM (
       SELECT v_tenant AS tenant, reach FROM walked WHERE reach IS NOT NULL
       UNION
       SELECT DISTINCT v_tenant, i.reach FROM memory_search_index i WHERE i.id = ANY (v_extra)
@@ -87,41 +87,45 @@ FOUND = """
     FROM unnest(p_words) WITH ORDINALITY a(word, place)
     WHERE length(to_tsvector(search_config(v_tenant), word)) > 0
   ), numbered AS (
-    SELECT a.ord, p.seed, p.tenant, a.word, cardinality(a.grams) AS n, search_hashes(a.grams, p.seed) AS grams,
+    SELECT a.ord, p.seed, cardinality(a.grams) AS n, search_hashes(a.grams, p.seed) AS grams,
       CASE WHEN length(a.word) < 7 THEN search_hashes(a.rests, p.seed) END AS rests,
       greatest(least(ceil(p_least * cardinality(a.grams)), cardinality(a.grams) - 4), 2)::integer - 1 AS lots
     FROM asked a CROSS JOIN places p
   ), pairs AS (
-    SELECT q.ord, q.seed, q.tenant, q.grams, ARRAY[q.grams[i], q.grams[j]] AS pair
+    SELECT q.ord, q.seed, q.grams, q.lots, ARRAY[q.grams[i], q.grams[j]] AS pair
     FROM numbered q CROSS JOIN LATERAL generate_series(1, q.n) i CROSS JOIN LATERAL generate_series(i + 1, q.n) j
     WHERE q.rests IS NULL AND (i - 1) * q.lots / q.n = (j - 1) * q.lots / q.n
   ), found AS MATERIALIZED (
-    SELECT q.ord, q.seed, q.tenant, q.grams, w.word, w.keys FROM numbered q CROSS JOIN LATERAL (
+    SELECT q.ord, q.seed, q.grams, NULL::integer AS lots, w.word, w.keys FROM numbered q CROSS JOIN LATERAL (
       SELECT v.word, v.keys FROM memory_search_vocabulary v WHERE v.keys && q.rests OFFSET 0) w
     WHERE q.rests IS NOT NULL
     UNION
-    SELECT q.ord, q.seed, q.tenant, q.grams, w.word, w.keys FROM pairs q CROSS JOIN LATERAL (
+    SELECT q.ord, q.seed, q.grams, q.lots, w.word, w.keys FROM pairs q CROSS JOIN LATERAL (
       SELECT v.word, v.keys FROM memory_search_vocabulary v WHERE v.keys @> q.pair OFFSET 0) w
-  ), likely AS (
-    SELECT ord, seed, tenant, word, row_number() OVER (PARTITION BY ord, seed ORDER BY shared / (
+  ), likely AS MATERIALIZED (
+    SELECT ord, seed, word, row_number() OVER (PARTITION BY ord, seed ORDER BY shared / (
         cardinality(grams) + length(word) + 1 - shared) DESC, word) AS nth
     FROM (SELECT f.*, (SELECT count(*) FROM unnest(f.keys) k WHERE k = ANY (f.grams))::float8 AS shared FROM found f) f
+    WHERE lots IS NULL OR shared > lots
   )"""
 
 # A word is told only to those who see a memory with it: one that it was learned from, or one that was opened to them.
+# Word by word: the planner would rather look at all words at once.
 KNOWN = f"""
-  SELECT DISTINCT c.ord - 1, c.word FROM likely c
-  WHERE c.nth <= 32 AND (
-    EXISTS (
-      SELECT FROM memory_search_vocabulary w CROSS JOIN LATERAL (
+  SELECT c.ord - 1, c.word FROM likely c CROSS JOIN LATERAL (
+    SELECT FROM (SELECT w.row_id FROM memory_search_vocabulary w
+        WHERE w.hash = hashtextextended(c.word, c.seed) OFFSET 0) w
+      CROSS JOIN LATERAL (
         SELECT i.*, i.id = ANY (v_extra) AS granted FROM memory_search_index i WHERE i.id = w.row_id OFFSET 0) l
-      WHERE w.hash = hashtextextended(c.word, c.seed) AND {candidates.VISIBLE})
-    OR EXISTS (
-      SELECT FROM memory_search_passages p CROSS JOIN LATERAL (
-        SELECT i.*, true AS granted FROM memory_search_index i WHERE i.id = p.row_id OFFSET 0) l
-      WHERE p.row_id = ANY (v_extra)
-        AND p.terms && search_hashes(tsvector_to_array(to_tsvector(search_config(v_tenant), c.word)), c.seed)
-        AND lower(l.content) ~ ('(^|[^[:alnum:]])' || c.word || '($|[^[:alnum:]])') AND {candidates.VISIBLE}))"""
+    WHERE {candidates.VISIBLE} LIMIT 1) seen
+  WHERE c.nth <= 32
+  UNION
+  SELECT c.ord - 1, c.word FROM likely c CROSS JOIN LATERAL (
+    SELECT FROM (SELECT p.row_id FROM memory_search_passages p WHERE p.row_id = ANY (v_extra)
+        AND p.terms && search_hashes(tsvector_to_array(to_tsvector(search_config(v_tenant), c.word)), c.seed) OFFSET 0) p
+      CROSS JOIN LATERAL (SELECT i.*, true AS granted FROM memory_search_index i WHERE i.id = p.row_id OFFSET 0) l
+    WHERE lower(l.content) ~ ('(^|[^[:alnum:]])' || c.word || '($|[^[:alnum:]])') AND {candidates.VISIBLE} LIMIT 1) seen
+  WHERE c.nth <= 32 AND cardinality(v_extra) > 0"""
 
 SIMILAR = f"""
 CREATE FUNCTION search_similar_words(p_who jsonb, p_archived boolean, p_words text[], p_least float8)

@@ -19,8 +19,6 @@ from memoryhub.search.spelling import WORD, is_word, most_alike
 SIMILAR = "SELECT asked, word FROM search_similar_words(%s::jsonb, %s, %s, %s)"
 #: Words of a query that others are looked for, and others taken for each.
 MOST_ASKED, MOST_ALTERNATES = 16, 8
-#: Rows weighed anew: more than are asked for, because likeness changes their order.
-MOST_WEIGHED = 200
 #: A word that memories hold is probably no slip, so others in its place count less.
 BESIDE_THE_WORD = 0.4
 
@@ -54,7 +52,7 @@ def search_words(
         model="",
         kinds=kinds,
         filters=filters,
-        limit=max(limit, MOST_WEIGHED),
+        limit=limit,
         explain=True,
         principal=principal,
         words=[[one.word] for one in meant],

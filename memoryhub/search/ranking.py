@@ -84,14 +84,13 @@ def candidates(
     ``words`` are groups of alternatives that count as one word each, such as ``[["go", "went"], ["home"]]``;
     None: the words of the query.
     """
-    conditions = filters.conditions() | ({} if tuple(kinds) == KINDS else {"kinds": list(kinds)})
     values = [
         json.dumps(facts(principal)),
         query,
         mode,
         None if vector is None else written(vector),
         model,
-        json.dumps(conditions),
+        json.dumps(conditions_of(kinds, filters)),
         json.dumps(options(limit, explain, filters, words)),
     ]
     [(answer,)] = one_trip(CALL, values, principal=principal)
@@ -116,6 +115,10 @@ def facts(principal: Principal) -> dict[str, Any]:
     }
 
 
+def conditions_of(kinds: Sequence[str], filters: Filters) -> dict[str, Any]:
+    return filters.conditions() | ({} if tuple(kinds) == KINDS else {"kinds": list(kinds)})
+
+
 def options(limit: int, explain: bool, filters: Filters, words: Sequence[Sequence[str]] | None) -> dict[str, Any]:
     weights = settings.CONFIG.ranking
     return {
@@ -137,5 +140,8 @@ def written(vector: Vector) -> str:
 
 def read(answer: str | dict[str, Any]) -> Found:
     found = json.loads(answer) if isinstance(answer, str) else answer
-    rows = [Candidate(UUID(id_), *features) for id_, *features in zip(*found["columns"], strict=True)]
-    return Found(rows, int(found["candidates"]), found["truncated"])
+    return Found(rows_of(found["columns"]), int(found["candidates"]), found["truncated"])
+
+
+def rows_of(columns: Sequence[Sequence[Any]]) -> list[Candidate]:
+    return [Candidate(UUID(id_), *features) for id_, *features in zip(*columns, strict=True)]

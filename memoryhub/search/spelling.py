@@ -14,10 +14,9 @@ LONG = 8
 MOST_READ = 20_000
 
 
-def words_of(*texts: str | None) -> list[str]:
-    """The distinct words of the texts in lower case, in order; numbers are not among them."""
-    found = (word for text in texts if text for word in WORD.findall(text[:MOST_READ].lower()))
-    return [word for word in dict.fromkeys(found) if is_word(word)]
+def words_of(text: str) -> list[str]:
+    """The distinct words of a text in lower case, in order; numbers are not among them."""
+    return [word for word in dict.fromkeys(WORD.findall(text[:MOST_READ].lower())) if is_word(word)]
 
 
 def is_word(word: str) -> bool:

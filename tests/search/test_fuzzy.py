@@ -156,6 +156,60 @@ def test_the_same_query_gives_the_same_order(learn: Remember, fuzzy: Find):
     assert ids(fuzzy("theem")) == ids(fuzzy("theem"))
 
 
+# -- authors ------------------------------------------------------------------------------------------
+
+
+def test_what_somebody_wrote_is_found_by_his_misspelled_name(learn: Remember, fuzzy: Find):
+    wanted = learn("The boat leaves at nine", author="John Miller")
+    learn("The train leaves at ten", author="Mary")
+
+    found = fuzzy("Jonh", explain=True)
+
+    assert ids(found) == [wanted]
+    assert terms(found) == {"jonh": ("john", 0.75)}
+
+
+def test_a_name_and_a_word_together_come_before_each_alone(learn: Remember, fuzzy: Find):
+    both = learn("The boat leaves at nine", author="John")
+    learn("The boat sank", author="Mary")
+    learn("No time today", author="John")
+
+    found = fuzzy("Jonh baot", explain=True)
+
+    assert ids(found)[0] == both
+    assert len(ids(found)) == 3
+    assert set(terms(found)) == {"jonh", "baot"}
+
+
+def test_a_name_counts_once_whether_written_or_said(learn: Remember, fuzzy: Find):
+    learn("John here", author="John")
+    learn("nothing", author="Mary")
+
+    [best] = fuzzy("Jonh", explain=True).results
+
+    assert [term["term"] for term in best["explain"]["terms"]] == ["john"]
+
+
+@pytest.mark.parametrize("author", ["user", "key:01a1fdb6-a372-7e3c-8b6f-32e3c560a330"])
+def test_roles_and_keys_are_no_names(author: str, learn: Remember, fuzzy: Find):
+    learn("The boat leaves at nine", author=author)
+
+    assert ids(fuzzy("users keys key")) == []
+
+
+def test_names_of_those_whose_memories_are_hidden_find_nothing(learn: Remember, fuzzy: Find):
+    learn("The boat leaves at nine", author="John", scope="user", user_id="someone")
+
+    assert ids(fuzzy("Jonh")) == []
+
+
+def test_filters_hold_for_authors(learn: Remember, fuzzy: Find):
+    learn("The boat leaves at nine", author="John", category="rejected")
+    wanted = learn("The boat leaves at ten", author="John", category="wanted")
+
+    assert ids(fuzzy("Jonh", filters=Filters(category="wanted"))) == [wanted]
+
+
 # -- upkeep -------------------------------------------------------------------------------------------
 
 

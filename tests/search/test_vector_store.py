@@ -10,16 +10,17 @@ import pytest
 from django.core.management import call_command
 
 from memoryhub.access.walls import behind_walls
-from memoryhub.search import vector_store
+from memoryhub.search import learning, vector_store
 from memoryhub.search.embeddings import ModelNotReady
 from memoryhub.search.embeddings.hashing import HashingEmbedder
 from memoryhub.search.health import waiting
 from memoryhub.search.models import IndexRow, Passage, Vector
-from memoryhub.search.services import index
+from memoryhub.search.services import index, vocabulary
 from memoryhub.search.services.spaces import active_space
 from memoryhub.search.vector_store import VectorStore
 from memoryhub.sync.models import Delivery
 from memoryhub.sync.services import relay
+from memoryhub.sync.stores import NotReady
 from tests.conftest import HubClient, MakeClient
 from tests.search.conftest import STAFF, add, caller, index_row
 from tests.sync.mirror import registered
@@ -177,3 +178,58 @@ def test_remove_takes_rows_that_the_caller_may_change(tenant):
     add([row, foreign])
     assert index.remove(principal=caller(), ids=[row.id, foreign.id]) == 1
     assert vectors() == {"blue": 1}
+
+
+def similar(client: HubClient, query: str) -> list[str]:
+    answer = client.post("/memory/context/search", {"query": query, "mode": "fuzzy"})
+    assert answer.status_code == 200, answer.content
+    return [found.get("content") or found["key"] for found in answer.json()["results"]]
+
+
+def test_misspelled_words_are_found_once_the_relay_has_read_them(client, deliver):
+    keep(client, "user_preferences.theme", "dark")
+    say(client, "Please remember the umbrella")
+    assert similar(client, "umbrela") == similar(client, "prefrences.theem") == []
+
+    deliver()
+
+    assert similar(client, "umbrela") == ["Please remember the umbrella"]
+    assert similar(client, "user_prefrences.theem") == ["user_preferences.theme"]
+
+
+def test_words_need_no_model(client, deliver, monkeypatch):
+    keep(client, "color", "turquoise")
+    monkeypatch.setattr(vector_store, "active_space", lambda: None)
+    deliver()
+
+    assert similar(client, "turqouise") == ["color"]
+
+
+def test_words_of_long_sessions_are_read_in_parts(client, deliver, monkeypatch):
+    monkeypatch.setattr(vocabulary, "ROWS_AT_A_TIME", 4)
+    say(client, *(f"message {number}" for number in range(11)), "umbrella")
+    deliver()
+
+    assert similar(client, "umbrela") == ["umbrella"]
+
+
+def test_words_there_was_no_time_for_cost_no_attempt(client, deliver, monkeypatch):
+    monkeypatch.setattr(vocabulary, "ROWS_AT_A_TIME", 1)
+    monkeypatch.setattr(learning, "LONGEST_SECONDS", -1.0)
+    say(client, "sunshine", "umbrella")
+    with behind_walls(STAFF):
+        delivery = Delivery.objects.select_related("event").get(version=2)
+
+    with pytest.raises(NotReady):
+        VectorStore().deliver([delivery])
+
+    assert similar(client, "sunshien") == ["sunshine"]
+    assert similar(client, "umbrela") == []
+
+
+def test_reindex_reads_words_that_nobody_has_read(client, as_role):
+    keep(client, "color", "turquoise")
+    with as_role("memoryhub_system"):
+        call_command("reindex", "--words-only")
+
+    assert similar(client, "turqouise") == ["color"]

@@ -47,8 +47,8 @@ BEGIN
   RETURN NULL;
 END $$;
 CREATE TRIGGER search_vocabulary_unread AFTER UPDATE ON memory_search_index FOR EACH ROW
-  WHEN (OLD.content IS DISTINCT FROM NEW.content OR OLD.author IS DISTINCT FROM NEW.author
-    OR OLD.reach IS DISTINCT FROM NEW.reach OR OLD.tenant_id IS DISTINCT FROM NEW.tenant_id)
+  WHEN (OLD.content IS DISTINCT FROM NEW.content OR OLD.reach IS DISTINCT FROM NEW.reach
+    OR OLD.tenant_id IS DISTINCT FROM NEW.tenant_id)
   EXECUTE FUNCTION search_vocabulary_follows();
 """
 UNFOLLOW = """
@@ -147,6 +147,44 @@ END $$;
 REVOKE ALL ON FUNCTION search_similar_words(jsonb, boolean, text[], float8) FROM PUBLIC;
 """
 
+# The newest rows of each of these authors that the caller may see, and how many rows they wrote in all.
+WRITTEN_BY = f"""
+CREATE FUNCTION search_written_by(p_who jsonb, p_filters jsonb, p_options jsonb, p_authors text[]) RETURNS json
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = public, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET jit = off
+AS $$
+DECLARE {candidates.DECLARATIONS}
+  v_filtered boolean := p_filters <> '{{}}';
+  v_extra uuid[];
+BEGIN
+{candidates.FACTS.format(request="p_who || p_filters || p_options")}
+{candidates.EXTRA}
+  RETURN (
+  WITH written AS MATERIALIZED (
+    SELECT i.id, i.author FROM unnest(v_low, v_high) b(low, high) CROSS JOIN LATERAL (
+      SELECT i.id, i.author FROM memory_search_index i
+      WHERE i.tenant_id = v_tenant AND i.reach >= b.low AND i.reach <= b.high AND i.author = ANY (p_authors)
+      LIMIT r.cap) i
+    UNION
+    SELECT i.id, i.author FROM memory_search_index i WHERE i.id = ANY (v_extra) AND i.author = ANY (p_authors)
+  ), newest AS (
+    SELECT {candidates.COLUMNS}, NULL::float8 AS bm25, NULL::real AS similarity, false AS neighbor, NULL::json AS terms
+    FROM written w CROSS JOIN LATERAL (
+      SELECT i.*, i.id = ANY (v_extra) AS granted FROM memory_search_index i WHERE i.id = w.id OFFSET 0) l
+    WHERE {candidates.WANTED}
+    ORDER BY l.event_at DESC, l.id LIMIT r.depth
+  )
+  SELECT json_build_object(
+    'columns', (SELECT json_build_array({candidates.BY_COLUMN}) FROM newest),
+    'memories', (SELECT coalesce(json_object_agg(author, rows), '{{}}')
+      FROM (SELECT author, count(*) AS rows FROM written GROUP BY author) w)));
+END $$;
+REVOKE ALL ON FUNCTION search_written_by(jsonb, jsonb, jsonb, text[]) FROM PUBLIC;
+"""
+
 
 class Migration(migrations.Migration):
     """The words of the memories, found by what a typo leaves of them."""
@@ -193,4 +231,5 @@ class Migration(migrations.Migration):
         migrations.RunSQL(GRAMS, GRAMS_BEFORE),
         migrations.RunSQL(FOLLOW, UNFOLLOW),
         migrations.RunSQL(SIMILAR, "DROP FUNCTION search_similar_words(jsonb, boolean, text[], float8)"),
+        migrations.RunSQL(WRITTEN_BY, "DROP FUNCTION search_written_by(jsonb, jsonb, jsonb, text[])"),
     ]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from django.conf import settings
 
 from memoryhub.access.principals import Principal
 from memoryhub.access.trips import one_trip
-from memoryhub.search.ranking import Candidate, Found, candidates, facts
+from memoryhub.search.ranking import Found, candidates, facts
+from memoryhub.search.recipe.likeness import Meant, weighed
 from memoryhub.search.requests import Filters
+from memoryhub.search.services.authors import with_authors
 from memoryhub.search.spelling import WORD, is_word, most_alike
 
 SIMILAR = "SELECT asked, word FROM search_similar_words(%s::jsonb, %s, %s, %s)"
@@ -21,15 +22,6 @@ SIMILAR = "SELECT asked, word FROM search_similar_words(%s::jsonb, %s, %s, %s)"
 MOST_ASKED, MOST_ALTERNATES = 16, 8
 #: A word that memories hold is probably no slip, so others in its place count less.
 BESIDE_THE_WORD = 0.4
-
-
-@dataclass(frozen=True, slots=True)
-class Meant:
-    """A word that stands for the one asked, and how alike the two are: 1 for the word itself."""
-
-    word: str
-    asked: str
-    likeness: float
 
 
 def search_words(
@@ -40,7 +32,9 @@ def search_words(
     limit: int,
     principal: Principal,
 ) -> Found:
-    """The rows with words of the query or words like them; ``bm25`` is weighed by likeness, with its ``terms``.
+    """The rows with words of the query or words like them, also in the name of their author.
+
+    ``bm25`` is weighed by likeness, with its ``terms``.
 
     The principal must be inside a tenant.
     """
@@ -57,7 +51,10 @@ def search_words(
         principal=principal,
         words=[[one.word] for one in meant],
     )
-    return replace(found, candidates=weighed(found.candidates, meant))
+    rows = weighed([row for row in found.candidates if not row.neighbor], meant)
+    words = [one.word for one in meant if one.likeness == 1.0]
+    found = replace(found, candidates=rows)
+    return with_authors(found, words=words, kinds=kinds, filters=filters, limit=limit, principal=principal)
 
 
 def alternatives(query: str, principal: Principal, *, archived: bool) -> list[Meant]:
@@ -89,36 +86,3 @@ def similar(words: Sequence[str], principal: Principal, archived: bool) -> dict[
     for place, word in one_trip(SIMILAR, values, principal=principal):
         found[asked[place]].append(word)
     return found
-
-
-def weighed(found: Sequence[Candidate], meant: Sequence[Meant]) -> list[Candidate]:
-    by_word = {one.word: one for one in meant}
-    rarest = rarity(found, by_word)
-    return [reweighed(row, by_word, rarest) for row in found]
-
-
-def rarity(found: Sequence[Candidate], by_word: Mapping[str, Meant]) -> dict[str, float]:
-    """Per word of the query the idf of what is most like it. No other may count for more by being rarer."""
-    closest: dict[str, tuple[float, float]] = {}
-    for term in (term for row in found for term in row.terms or ()):
-        one = by_word[term[0]]
-        closest[one.asked] = max(closest.get(one.asked, (0.0, 0.0)), (one.likeness, term[3]))
-    return {asked: idf for asked, (_, idf) in closest.items()}
-
-
-def reweighed(row: Candidate, by_word: Mapping[str, Meant], rarest: Mapping[str, float]) -> Candidate:
-    """The row with the best term for each word of the query; every other would count the same word again."""
-    if row.bm25 is None:
-        return row
-    best: dict[str, list[Any]] = {}
-    for term in row.terms or ():
-        made = weighed_term(term, by_word[term[0]], rarest)
-        best[made[5]] = max(best.get(made[5], made), made, key=lambda each: each[4])
-    return replace(row, bm25=sum(term[4] for term in best.values()), terms=list(best.values()))
-
-
-def weighed_term(term: Sequence[Any], one: Meant, rarest: Mapping[str, float]) -> list[Any]:
-    """The figures of a term with those of its likeness: the word that was asked, and how alike the two are."""
-    word, frequency, memories, idf, bm25 = term
-    usual = min(idf, rarest[one.asked])
-    return [word, frequency, memories, usual, bm25 * one.likeness * usual / idf, one.asked, one.likeness]

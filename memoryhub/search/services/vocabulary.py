@@ -19,7 +19,7 @@ ENOUGH = 8
 ROWS_AT_A_TIME = 256
 BEFORE_ALL = UUID(int=0)
 
-COLUMNS = f"i.id, i.version, left(i.content, {MOST_READ}), i.author"
+COLUMNS = f"i.id, i.version, left(i.content, {MOST_READ})"
 UNREAD = """NOT EXISTS (
   SELECT FROM memory_search_vocabulary_read v WHERE v.row_id = i.id AND v.version >= i.version)"""
 UNREAD_ENTRIES = f"SELECT {COLUMNS} FROM memory_search_index i WHERE i.id = ANY (%(ids)s) AND {UNREAD} ORDER BY i.id"
@@ -74,7 +74,6 @@ class Text:
     row_id: UUID
     version: int
     content: str
-    author: str | None
 
 
 @verb
@@ -113,7 +112,7 @@ def unread(statement: str, **values: Any) -> list[Text]:
 def learn(rows: Sequence[Text]) -> None:
     if not rows:
         return
-    said = [(row.row_id, word) for row in rows for word in words_of(row.content, row.author)]
+    said = [(row.row_id, word) for row in rows for word in words_of(row.content)]
     values: dict[str, Any] = {
         "ids": [row.row_id for row in rows],
         "versions": [row.version for row in rows],

@@ -29,6 +29,7 @@ from memoryhub_client.transport import Transport
 
 OWN_SETS = sorted((ROOT / "tests/data/conversations").glob("*.json"))
 MODES = ("hybrid", "keyword", "semantic")
+RATES = [("RATES__PER_KEY_PER_MINUTE", "0")]
 MODEL_SECONDS = 120
 CALL_SECONDS = 120
 
@@ -36,7 +37,7 @@ CALL_SECONDS = 120
 def main() -> None:
     options = arguments()
     results: dict[str, Any] = {}
-    with running_hub(MEMORYHUB_RATES__PER_KEY_PER_MINUTE="0") as hub:
+    with running_hub(**{f"MEMORYHUB_{name}": value for name, value in [*RATES, *options.set]}) as hub:
         hub.manage("prepare_model")
         for data in [load(path) for path in options.data]:
             results[data.name] = run(hub, data, options)
@@ -53,9 +54,24 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, help="write every question's row as JSON")
     parser.add_argument("--against", type=Path, help="an earlier --out: print paired differences to it")
+    parser.add_argument(
+        "--set",
+        type=setting,
+        action="append",
+        default=[],
+        metavar="SECTION__KEY=VALUE",
+        help="a setting of the hub, such as RANKING__AUTHOR_WEIGHT=0.3; repeatable",
+    )
     parser.add_argument("--ablate", action="store_true", help="also without each term of the ranking")
     parser.add_argument("--explain-misses", type=int, default=0, metavar="N", help="show the N worst questions")
     return parser.parse_args()
+
+
+def setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"'{text}' is not SECTION__KEY=VALUE")
+    return name.upper(), value
 
 
 def run(hub: Hub, data: DataSet, options: argparse.Namespace) -> dict[str, Any]:

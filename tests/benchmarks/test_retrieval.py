@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from argparse import ArgumentTypeError
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.retrieval.__main__ import setting
 from benchmarks.retrieval.bm25 import Bm25
 from benchmarks.retrieval.corpus import passages_of, with_context
 from benchmarks.retrieval.dataset import load
@@ -99,3 +101,9 @@ def test_a_set_is_read_in_order_without_unanswerable_questions(tmp_path: Path) -
 def test_long_texts_have_several_passages() -> None:
     assert [len(part.split()) for part in passages_of("word " * 230)] == [110, 110, 10]
     assert passages_of("") == [""]
+
+
+def test_settings_of_the_measured_hub_are_named_as_in_the_environment() -> None:
+    assert setting("ranking__author_weight=0.3") == ("RANKING__AUTHOR_WEIGHT", "0.3")
+    with pytest.raises(ArgumentTypeError, match="is not SECTION__KEY=VALUE"):
+        setting("author")

@@ -48,7 +48,8 @@ def tuned_settings(memory: int, shared_memory_percent: int, cores: int) -> dict[
         "max_worker_processes": str(max(8, cores + 4)),
         "max_parallel_workers": str(cores),
         "max_parallel_workers_per_gather": str(clamp(cores // 2, 0, 4)),
-        "max_connections": str(80 + 4 * cores),
+        # a web process a core, of up to 16 threads that keep a connection each, and the hub's other processes
+        "max_connections": str(80 + 20 * cores),
         # many daily partitions: a dump locks all of them at once
         "max_locks_per_transaction": "256",
         "max_wal_size": "2GB",

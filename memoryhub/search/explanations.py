@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from memoryhub.access.principals import Principal
@@ -19,9 +20,15 @@ def explanation(one: Scored, principal: Principal) -> dict[str, Any]:
         "parts": {"keyword": 0.0, "semantic": 0.0, **one.parts},
         "bm25": found.bm25,
         "cosine": found.similarity,
-        "terms": [dict(zip(TERM + LIKENESS, term, strict=False)) for term in found.terms or []],
+        "terms": [term_shown(term, principal) for term in found.terms or []],
         "visible": visible_because(found, principal),
     }
+
+
+def term_shown(term: Sequence[Any], principal: Principal) -> dict[str, Any]:
+    """Words are counted among all memories of the agent: who is bound to one user learns nothing of other users."""
+    shown = dict(zip(TERM + LIKENESS, term, strict=False))
+    return shown | {"memories": None, "idf": None} if principal.bound_user else shown
 
 
 def interpretation(question: Question) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from memoryhub.access.walls import behind_walls
 from memoryhub.search import embeddings, hooks
 from memoryhub.search.exceptions import TenantNeeded
 from memoryhub.search.requests import Filters
+from memoryhub.search.services.search import search
 from tests.search.conftest import STAFF, add, caller, ids, index_row
 
 pytestmark = pytest.mark.django_db
@@ -360,3 +361,11 @@ def test_with_explain_the_answer_tells_how_the_query_was_read(find):
     assert read.speakers == {"Ada"}
     assert read.asks_when
     assert find("When did Ada sail?").interpretation is None
+
+
+def test_a_key_bound_to_a_user_learns_no_counts_of_words(remember):
+    remember("the tender for the bridge", scope="agent", agent_id="a", user_id="bo")
+    remember("the tender for the tower", scope="agent", agent_id="a", user_id="ada")
+    bound = caller(agent_id="a", bound_user="ada", named_user="ada")
+    [found] = search(principal=bound, query="tender", explain=True).results
+    assert {(term["memories"], term["idf"]) for term in found["explain"]["terms"]} == {(None, None)}

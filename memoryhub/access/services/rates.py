@@ -34,15 +34,9 @@ class Lease:
     ends: float
     last: bool
 
-    def take(self) -> bool:
-        """One token; False when there is none. The threads of a process share the lease."""
-        with _taking:
-            taken = self.left > 0
-            self.left -= taken
-        return taken
 
-
-_taking = threading.Lock()
+# the threads of a process share its leases: two that renewed one together would lose a block of tokens
+_leasing = threading.Lock()
 _leases: dict[str, Lease] = {}
 
 
@@ -51,10 +45,14 @@ def take(name: str, per_minute: int) -> float:
     if not per_minute:
         return 0.0
     now = time.monotonic()
-    lease = _leases.get(name)
-    if lease is None or now >= lease.ends or (lease.left == 0 and not lease.last):
-        lease = renew(name, per_minute, now)
-    return 0.0 if lease.take() else lease.ends - now
+    with _leasing:
+        lease = _leases.get(name)
+        if lease is None or now >= lease.ends or (lease.left == 0 and not lease.last):
+            lease = renew(name, per_minute, now)
+        if lease.left == 0:
+            return lease.ends - now
+        lease.left -= 1
+    return 0.0
 
 
 def renew(name: str, per_minute: int, now: float) -> Lease:

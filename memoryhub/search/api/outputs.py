@@ -13,8 +13,10 @@ from memoryhub.search.requests import KINDS, MODES
 class TermOutput(serializers.Serializer[Any]):
     term = serializers.CharField(help_text="The stem that matched.")
     frequency = serializers.FloatField(help_text="How often it stands in this memory.")
-    memories = serializers.IntegerField(help_text="How many of the compared memories hold it.")
-    idf = serializers.FloatField()
+    memories = serializers.IntegerField(
+        allow_null=True, help_text="How many of the compared memories hold it; null for a key bound to a user."
+    )
+    idf = serializers.FloatField(allow_null=True)
     bm25 = serializers.FloatField(help_text="What it adds to `bm25`.")
     asked = serializers.CharField(required=False, help_text="`fuzzy`: the word of the query that it stands for.")
     likeness = serializers.FloatField(required=False, help_text="`fuzzy`: how alike the two are; 1 for the same.")

@@ -389,7 +389,7 @@ def answer(outside, details):
         FROM beside n CROSS JOIN LATERAL (
           SELECT i.*, false AS granted FROM memory_search_index i
           WHERE i.tenant_id = v_tenant AND i.session_id = n.session_id AND i.sequence = n.sequence OFFSET 0) l
-        WHERE l.kind = 'message' AND {VISIBLE}
+        WHERE l.kind = 'message' AND {WANTED}
       ), details AS ({details or "SELECT NULL::uuid AS row_id, NULL::json AS terms WHERE false"}
       ), shown AS (
         SELECT l.*, s.bm25, coalesce(n.similarity, v.similarity)::real AS similarity, {"d.terms" if details else "NULL AS terms"}
@@ -512,7 +512,8 @@ BEGIN
       SELECT author FROM walked
       UNION ALL
       (SELECT i.author FROM memory_search_index i
-        WHERE i.tenant_id = v_tenant AND i.session_id = v_opened AND i.author IS NOT NULL LIMIT 1000)) a
+        WHERE i.tenant_id = v_tenant AND i.session_id = v_opened AND i.author IS NOT NULL
+        ORDER BY i.sequence LIMIT 1000)) a
     ORDER BY author LIMIT 200);
 END $$;
 """

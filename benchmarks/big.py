@@ -81,7 +81,7 @@ class Sql:
         dimension = sql.Literal(len(self.data.asked[0]))
         statement = sql.SQL(RAW_NEAREST).format(tenant=tenant, model=self.data.model, dimension=dimension)
         with self.connection.transaction():
-            self.connection.execute("SET LOCAL hnsw.ef_search = 200; SET LOCAL enable_sort = off")
+            self.connection.execute("SET LOCAL hnsw.ef_search = 400; SET LOCAL enable_sort = off")
             return self.median_ms(lambda vector: self.ids(statement, [vector]), asked)
 
     def ids(self, statement: Any, values: list[Any]) -> list[Any]:
@@ -226,7 +226,7 @@ def inserting_row(bench: Bench) -> Row:
 def measure(hub: Hub, rows: int) -> list[Row]:
     sizes = sizes_of(rows)
     with psycopg.connect(hub.database_url("owner"), autocommit=True) as owner:
-        data = corpus.make(hub, owner)
+        data = corpus.make(hub, owner, sizes["large"])
         print(f"A row's vector, guessed from its sentences, and as really embedded: cosine {data.likeness:.3f}")
         seconds = taken_ms(lambda: corpus.load(owner, data, sizes)) / 1e3
         print(f"{sum(sizes.values()):,} rows written in {seconds:.0f} s")

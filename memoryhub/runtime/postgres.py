@@ -282,9 +282,10 @@ class EmbeddedPostgres:
             self.stop("immediate")
 
     def _reap(self) -> None:
-        """Takes note of the end of a server that we started and somebody else ended."""
-        if self._child is not None:
-            self._child.poll()
+        """Takes note of the end of a server that we started and somebody else ended; it may still be on its way."""
+        if self._child is not None and self.pid() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(1)
 
     def _wait_for_end(self, pid: int, timeout: float | None, hurry: Callable[[], bool]) -> bool:
         deadline = time.monotonic() + timeout if timeout is not None else None
@@ -293,8 +294,6 @@ class EmbeddedPostgres:
                 return False
             self.pause(0.02)
         return True
-
-    # -- where it is ----------------------------------------------------------------------------
 
     @property
     def socket_dir(self) -> Path:

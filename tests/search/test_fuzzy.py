@@ -291,7 +291,7 @@ HIDDEN: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("fields", HIDDEN, ids=str)
+@pytest.mark.parametrize("fields", HIDDEN, ids=lambda fields: "-".join(fields))
 def test_words_of_what_is_hidden_are_told_to_nobody(fields: dict[str, Any], learn: Remember, fuzzy: Find):
     learn("a secret basilisk", **fields)
     visible = learn("two basilisks")

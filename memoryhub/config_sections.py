@@ -244,15 +244,15 @@ class Ranking(Section):
     depth: int = Field(70, ge=10, le=1000, description="Best rows taken from each leg before fusing.")
     bm25_k1: float = Field(0.9, ge=0, le=5, description="BM25: how soon repeating a word stops to count.")
     bm25_b: float = Field(0.4, ge=0, le=1, description="BM25: how much long texts are held back.")
-    author_weight: float = Field(0.2, ge=0, le=2, description="Added when the query names who wrote it.")
+    author_weight: float = Field(0.25, ge=0, le=2, description="Added when the query names who wrote it.")
     date_weight: float = Field(0.3, ge=0, le=2, description="Added when it is of a date that the query names.")
-    time_weight: float = Field(0.1, ge=0, le=2, description="Added when the query asks when, and a message says so.")
-    question_penalty: float = Field(0.08, ge=0, le=2, description="Taken from messages between people that ask.")
+    time_weight: float = Field(0.12, ge=0, le=2, description="Added when the query asks when, and a message says so.")
+    question_penalty: float = Field(0.1, ge=0, le=2, description="Taken from messages between people that ask.")
     address_penalty: float = Field(
-        0.06, ge=0, le=2, description="Taken from messages between people that speak of 'you' and not of 'I'."
+        0.08, ge=0, le=2, description="Taken from messages between people that speak of 'you' and not of 'I'."
     )
     neighbor_weight: float = Field(0.15, ge=0, le=1, description="Share that a message lends to the one beside it.")
-    session_weight: float = Field(0.25, ge=0, le=1, description="Share that the best of a session lends to the rest.")
+    session_weight: float = Field(0.2, ge=0, le=1, description="Share that the best of a session lends to the rest.")
     short_message_words: int = Field(
         60, ge=0, description="Neighbors lend in sessions whose messages have at most this many words on average."
     )

@@ -87,15 +87,11 @@ class Reader:
         if self.items is not None:
             items = value if isinstance(value, list) else []
             return {at: error for at, item in enumerate(items) if (error := self.items.mistyped(item))}
+        # in Python a bool is an int; in JSON it is none
         right = not self.types or (
             isinstance(value, self.types) and (bool in self.types or not isinstance(value, bool))
         )
         return None if right else [self.message]
-
-
-def is_of(value: Any, types: tuple[type, ...]) -> bool:
-    """In Python a bool is an int; in JSON it is none."""
-    return isinstance(value, types) and (bool in types or not isinstance(value, bool))
 
 
 def json_types(field: Any) -> tuple[tuple[type, ...], str]:

@@ -9,7 +9,7 @@ from django.db import connection
 
 from memoryhub.search.embeddings import query_cache
 from memoryhub.search.models import VectorSpace
-from memoryhub.search.services.spaces import active_space
+from memoryhub.search.services.spaces import State, active_space
 from memoryhub.sync.health import Part
 
 #: Counting stops here, so that asking stays cheap.
@@ -20,7 +20,7 @@ def search() -> Part:
     """``ready``: this process can embed queries; ``waiting``: changes that have no vectors yet (10,000 at most).
 
     ``queries``: how often this process knew a query's vector already, and how many it holds. ``spaces``: the search
-    model in use and the one that is on its way, with ``lacking``: rows that are not embedded for it yet.
+    model in use and the one that is on its way, with ``lacking``: rows that are not embedded for it yet, and ``error``.
     """
     space = active_space()
     embedder = space.embedder if space else None
@@ -38,10 +38,17 @@ def search() -> Part:
 
 
 def described(row: VectorSpace) -> dict[str, Any]:
-    found = {"name": row.name, "state": row.state, "error": row.error}
+    found = {"name": row.name, "state": row.state, "error": error_of(row)}
     if row.state == VectorSpace.State.ACTIVE:
         return found | {"lacking": waiting()}
     return found | {"done": row.done, "total": row.total, "lacking": max(row.total - row.done, 0)}
+
+
+def error_of(row: VectorSpace) -> str:
+    """That something went wrong, for any key: what it was names memories, and stands in the admin alone."""
+    if row.state == State.FAILED:
+        return f"{row.refused} rows could not be embedded. See Search models in the admin."
+    return "Something could not be embedded; it is tried again. See Search models in the admin." if row.error else ""
 
 
 def waiting() -> int:

@@ -13,12 +13,13 @@ from memoryhub.access.walls import behind_walls
 from memoryhub.search import embeddings
 from memoryhub.search.embeddings import circuit, remote
 from memoryhub.search.embeddings.hashing import DIMENSION
-from memoryhub.search.models import Vector
+from memoryhub.search.models import Vector, VectorSpace
+from memoryhub.search.services import building, spaces
 from memoryhub.search.vector_store import VectorStore
 from memoryhub.sync.models import Delivery
 from memoryhub.sync.services import relay
 from tests.conftest import HubClient, MakeClient
-from tests.search.conftest import STAFF
+from tests.search.conftest import STAFF, add, index_row
 from tests.search.embeddings import endpoint_server as days
 from tests.search.embeddings.endpoint_server import KEY, Server
 from tests.sync.mirror import registered
@@ -138,3 +139,49 @@ def test_health_says_what_is_wrong_and_sees_by_itself_when_it_is_well_again(clie
     assert search(client, "theme")["degraded"] is False
     search(client, "theme")
     assert client.get("/memory/health").json()["parts"]["search"]["queries"]["hits"] == 1
+
+
+SECRET = "The giraffe of another tenant"
+
+
+def echo(handler: days.Handler) -> None:
+    """As many endpoints do: what was asked stands in the answer, and even in its status line."""
+    if any(SECRET in text for text in handler.asked["input"]):
+        handler.send_response(400, SECRET)
+        body = str(handler.asked["input"]).encode()
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+    else:
+        days.well(handler)
+
+
+def test_health_quotes_nothing_that_an_endpoint_answers(client, server, as_role, caplog):
+    row = index_row(SECRET)
+    add([row], vectors=False)
+    space = spaces.active_row()
+    VectorSpace.objects.filter(pk=space.pk).update(state="building")
+    VectorSpace.objects.create(
+        name="hashing-64/said-0", embedder="hashing-64", kind="hashing", settings={"dimension": 64}, dimension=64,
+        context_words=0, state="active", asked_by="test",
+    )  # fmt: skip
+    server.react = echo
+    stopping = iter([False, True, True])
+    with as_role("memoryhub_system"):
+        building.work(principal=STAFF, stopping=lambda: next(stopping))
+    space.refresh_from_db()
+    assert SECRET in space.error, "staff that sees all tenants finds out what was wrong"
+    answer = client.get("/memory/health").content.decode()
+    assert "See Search models in the admin" in answer
+    for told in (answer, caplog.text):
+        assert "giraffe" not in told
+    assert str(row.id) not in answer
+
+
+@pytest.mark.parametrize("status", [400, 422, 500, 200])
+def test_a_failing_endpoint_is_told_without_its_words(client, server, status):
+    server.react = lambda handler: handler.answer(status, {"error": SECRET})
+    search(client, "theme")
+    part = client.get("/memory/health").json()["parts"]["search"]
+    assert part["problem"]
+    assert "giraffe" not in str(part)

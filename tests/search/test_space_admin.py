@@ -71,6 +71,16 @@ def test_an_empty_list_and_a_failure_explain_themselves(tenant: str, sign_in: An
     assert "It could not be completed" in page
 
 
+def test_what_went_wrong_may_quote_memories_so_only_staff_that_sees_all_of_them_reads_it(
+    space: VectorSpace, sign_in: Any
+) -> None:
+    VectorSpace.objects.filter(pk=space.pk).update(error="It said: a giraffe")
+    limited, browser = sign_in("Administrator", tenants=["acme"]), sign_in()
+    for address in (LIST, page_of(space.pk)):
+        assert "giraffe" in shown(browser, address)
+        assert "giraffe" not in shown(limited, address)
+
+
 def test_it_is_paused_resumed_switched_to_and_left_by_buttons(space: VectorSpace, sign_in: Any) -> None:
     browser = sign_in()
     assert ">Pause<" in shown(browser, page_of(space.pk))

@@ -66,7 +66,8 @@ VERBS = (
     Verb(
         "pause",
         "Pause",
-        "Building stops after the rows in hand. Searches are not affected; resuming goes on where it was.",
+        "Building stops after the rows in hand. Searches are not affected. Resuming looks through all rows again, and "
+        "embeds those alone that lack a vector.",
         verb_of(space_changes.pause, "paused."),
         available=in_state(State.BUILDING),
         reason="none",
@@ -143,6 +144,15 @@ class VectorSpaceAdmin(VerbsMixin, ReadOnlyAdmin):
 
     def may_change(self, request: HttpRequest, found: Model) -> bool:
         return super().may_change(request, found) and sees_all_tenants(request)
+
+    # What went wrong may quote a memory of any tenant.
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        shown = super().get_list_display(request)
+        return [name for name in shown if name != "problem" or sees_all_tenants(request)]
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        shown = super().get_fields(request, obj)
+        return [name for name in shown if name != "problem" or sees_all_tenants(request)]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

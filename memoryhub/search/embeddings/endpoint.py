@@ -37,16 +37,24 @@ PASSING = (408, 425, 429)
 class EndpointFailed(ModelNotReady):
     """The embedding endpoint gave no usable answer."""
 
+    # Its text goes to logs and to whoever asks for the hub's health, so nothing of an answer enters it: an endpoint
+    # may quote what it was asked, which is other people's memories. ``said`` is for those who may read all of them.
+
     code = "embedding_endpoint_failed"
 
-    def __init__(self, message: str, *, retry_in: float | None = None, passing: bool = False) -> None:
+    def __init__(self, message: str, *, retry_in: float | None = None, passing: bool = False, said: str = "") -> None:
         super().__init__(message, retry_in=retry_in)
+        self.said = said
         #: whether trying again at once may help
         self.passing = passing
 
 
 class TextRefused(Exception):
-    """The endpoint takes texts, but not these."""
+    """The endpoint takes texts, but not these. ``said``: the beginning of its answer, which may quote them."""
+
+    def __init__(self, message: str, *, said: str = "") -> None:
+        super().__init__(message)
+        self.said = said
 
 
 class Endpoint:
@@ -73,7 +81,9 @@ class Endpoint:
         except TimeoutError as error:
             raise EndpointFailed(f"{self.host} did not answer within {answer_seconds:g} s.") from error
         except (OSError, http.client.HTTPException) as error:
-            what = f"{type(error).__name__}: {error}".rstrip(": ")
+            # what http.client says of a broken answer may quote it
+            words = str(error) if isinstance(error, OSError) else ""
+            what = f"{type(error).__name__}: {words}".rstrip(": ")
             raise EndpointFailed(f"{self.host} gave no answer ({what}).", passing=True) from error
         if 200 <= answer.status < 300:
             return self._vectors(answer.body, len(texts))
@@ -91,7 +101,7 @@ class Endpoint:
         return headers | ({"Authorization": f"Bearer {key.get_secret_value()}"} if key else {})
 
     def _refusal(self, answer: Answer) -> Exception:
-        status = f"{answer.status} {answer.reason}".strip()
+        status = described(answer.status)
         if answer.status in (401, 403):
             # its text is not shown: it may quote the key
             return EndpointFailed(
@@ -99,12 +109,10 @@ class Endpoint:
                 retry_in=GOVERNED_PAUSE,
             )
         if answer.status in REFUSALS:
-            return TextRefused(f"{self.host} answered {status}: {self._said(answer.body)}")
+            return TextRefused(f"{self.host} answered {status}.", said=self._said(answer.body))
         if answer.status in PASSING or answer.status >= 500:
-            wait = retry_after(answer.headers)
-            return EndpointFailed(
-                f"{self.host} answered {status}: {self._said(answer.body)}", retry_in=wait, passing=True
-            )
+            wait, said = retry_after(answer.headers), self._said(answer.body)
+            return EndpointFailed(f"{self.host} answered {status}.", retry_in=wait, passing=True, said=said)
         return EndpointFailed(
             f"{self.host} answered {status} at {self.path}: check search.remote.url and search.remote.model.",
             retry_in=GOVERNED_PAUSE,
@@ -120,10 +128,11 @@ class Endpoint:
             rows = json.loads(body)["data"]
             by_index = {int(row.get("index", place)): row["embedding"] for place, row in enumerate(rows)}
             found = [numbers(by_index[place]) for place in range(count)]
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+            # not "from": what Python says of a wrong answer quotes it
             raise EndpointFailed(
-                f"{self.host} did not answer with an embedding for each text: {self._said(body[:MOST_READ])}"
-            ) from error
+                f"{self.host} did not answer with an embedding for each text.", said=self._said(body[:MOST_READ])
+            ) from None
         return [self._checked(vector) for vector in found]
 
     def _checked(self, vector: Any) -> Vector:
@@ -142,6 +151,11 @@ class Endpoint:
             )
         unit: Vector = (vector / norm).astype(np.float32)
         return unit
+
+
+def described(status: int) -> str:
+    """With the words of the standard: an endpoint may say anything in their place."""
+    return f"{status} {http.client.responses.get(status, '')}".strip()
 
 
 def as_input(text: str) -> str:

@@ -164,7 +164,9 @@ class RemoteEmbedder:
             try:
                 self.endpoint.fetch([PROBE], connect_seconds=connect, answer_seconds=answer)
             except TextRefused:
-                raise EndpointFailed(f"{refusal} {REFUSES_ALL}", retry_in=GOVERNED_PAUSE) from refusal
+                raise EndpointFailed(
+                    f"{refusal} {REFUSES_ALL}", retry_in=GOVERNED_PAUSE, said=refusal.said
+                ) from refusal
             raise
 
     # -- a query's way ------------------------------------------------------------------------
@@ -225,7 +227,8 @@ class RemoteEmbedder:
             self._answered = True
             self.circuit.succeeded()
             return
-        problem = str(error) if isinstance(error, EndpointFailed) else f"{type(error).__name__}: {error}"
+        # of what nobody expected the kind alone: its text may quote an answer
+        problem = str(error) if isinstance(error, EndpointFailed) else f"Asking failed with {type(error).__name__}."
         if self.circuit.closed:
             logger.warning("%s Searches answer by keyword until it is well again.", problem)
         self.circuit.failed(problem, retry_in=getattr(error, "retry_in", None) or 0)

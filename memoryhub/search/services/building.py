@@ -69,7 +69,7 @@ def work(*, principal: Principal, seconds: float = SLICE_SECONDS, stopping: Call
         try:
             return Slice(row, principal).run(time.monotonic() + seconds, stopping)
         except ModelNotReady as error:
-            note(row, str(error))
+            note(row, in_full(error))
             return False
 
 
@@ -81,6 +81,12 @@ def next_one() -> VectorSpace | None:
 
 def note(row: VectorSpace, error: str) -> None:
     VectorSpace.objects.filter(pk=row.pk, state=row.state).update(error=error)
+
+
+def in_full(error: Exception) -> str:
+    """With what an endpoint answered, which may quote memories: for the page of staff that sees all of them."""
+    said = getattr(error, "said", "") or getattr(error.__cause__, "said", "")
+    return f"{error} It said: {said}" if said else str(error)
 
 
 class Slice:
@@ -122,11 +128,11 @@ class Slice:
             index.embed(rows, self.space, principal=self.principal)
         except (ModelNotReady, *INTERRUPTED):
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the row is counted and its space fails
             if len(rows) > 1:
                 return [why for row in rows for why in self._embed([row])]
-            logger.exception("%s takes no vector of %s.", rows[0].row_id, self.row.name)
-            return [f"{rows[0].row_id}: {type(error).__name__}: {error}"[:500]]
+            logger.warning("%s takes no vector of %s: %s.", rows[0].row_id, self.row.name, type(error).__name__)
+            return [f"{rows[0].row_id}: {type(error).__name__}: {in_full(error)}"[:500]]
         self.embedded += len(rows)
         return []
 

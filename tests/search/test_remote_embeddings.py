@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from memoryhub import config
+from memoryhub.access.principals import system_principal
 from memoryhub.access.walls import behind_walls
 from memoryhub.search import embeddings
 from memoryhub.search.embeddings import circuit, remote
 from memoryhub.search.embeddings.hashing import DIMENSION
 from memoryhub.search.models import Vector, VectorSpace
-from memoryhub.search.services import building, spaces
+from memoryhub.search.services import building, space_changes, spaces
 from memoryhub.search.vector_store import VectorStore
 from memoryhub.sync.models import Delivery
 from memoryhub.sync.services import relay
-from tests.conftest import HubClient, MakeClient
+from tests.conftest import HubClient, MakeClient, role
 from tests.search.conftest import STAFF, add, index_row
 from tests.search.embeddings import endpoint_server as days
 from tests.search.embeddings.endpoint_server import KEY, Server
@@ -35,14 +39,19 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     with days.running() as made:
         settings = {"URL": made.url, "MODEL": "m", "DIMENSION": str(DIMENSION), "API_KEY": KEY}
         monkeypatch.setenv("MEMORYHUB_SEARCH__EMBEDDER", "remote")
-        for name, value in settings.items():
-            monkeypatch.setenv(f"MEMORYHUB_SEARCH__REMOTE__{name}", value)
+        configure(monkeypatch, **settings)
         monkeypatch.setattr(circuit, "FIRST_PAUSE", 0.02)
         monkeypatch.setattr(remote, "FIRST_SLEEP", 0.001)
         forget()
         yield made
         monkeypatch.undo()
         forget()
+
+
+def configure(monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
+    """Settings of ``search.remote``, which count from the next start on."""
+    for name, value in settings.items():
+        monkeypatch.setenv(f"MEMORYHUB_SEARCH__REMOTE__{name}", value)
 
 
 def forget() -> None:
@@ -185,3 +194,68 @@ def test_a_failing_endpoint_is_told_without_its_words(client, server, status):
     part = client.get("/memory/health").json()["parts"]["search"]
     assert part["problem"]
     assert "giraffe" not in str(part)
+
+
+def restart() -> None:
+    forget()
+    with role("memoryhub_system"):
+        space_changes.follow_configuration(principal=system_principal("test"))
+
+
+def test_a_changed_address_and_time_out_of_the_same_model_count_without_a_new_space(
+    client, server, deliver, monkeypatch
+):
+    keep(client, "first", "dark theme")
+    deliver()
+    view = spaces.active_space()
+    assert view is not None
+    with days.running() as moved:
+        configure(monkeypatch, URL=moved.url, QUERY_TIMEOUT_MS="290", BATCH_SIZE="7")
+        restart()
+        spaces.forget()  # the few seconds for which a process knows a space
+        server.requests.clear()
+        assert search(client, "dark theme")["degraded"] is False
+        assert (len(moved.requests), server.requests) == (1, [])
+        found = spaces.active_space()
+    assert found is not None
+    assert found.name == view.name
+    assert isinstance(found.embedder, remote.RemoteEmbedder)
+    assert (found.embedder.settings.query_timeout_ms, found.embedder.settings.batch_size) == (290, 7)
+    assert VectorSpace.objects.count() == 1
+
+
+def test_a_process_that_runs_takes_the_new_address_over(client, server, monkeypatch):
+    assert search(client, "theme")["degraded"] is False
+    with days.running() as moved:
+        settings = VectorSpace.objects.get().settings | {"url": moved.url}
+        with role("memoryhub_system"):
+            VectorSpace.objects.update(settings=settings)
+        monkeypatch.setattr(spaces, "monotonic", lambda: time.monotonic() + spaces.CACHE_SECONDS + 1)
+        search(client, "another theme")
+        assert len(moved.requests) == 1
+
+
+def test_the_key_goes_to_the_host_that_it_is_configured_for_alone(client, server):
+    with days.running() as former:
+        described = {"url": former.url, "model": "old", "dimension": DIMENSION}
+        embeddings.embedder_of("remote", described).embed(["one"])
+        embeddings.embedder_of("remote", described | {"url": server.url}).embed(["one"])
+        assert "Authorization" not in former.requests[0][1]
+    assert server.requests[0][1]["Authorization"] == f"Bearer {KEY}"
+
+
+def test_vectors_from_before_there_were_spaces_are_asked_for_as_configured(client, server, deliver, monkeypatch):
+    configure(monkeypatch, MODEL="BAAI/bge-m3")
+    forget()
+    keep(client, "first", "dark theme")
+    deliver()
+    VectorSpace.objects.all().delete()
+    spaces.forget()
+    fill = import_module("memoryhub.search.migrations.0017_spaces_of_vectors").FILL
+    with role("postgres"), connection.cursor() as cursor:
+        cursor.execute(fill)
+    row = VectorSpace.objects.get()
+    assert (row.name, row.embedder) == (f"remote:BAAI/bge-m3:{DIMENSION}/said-40", f"remote:BAAI/bge-m3:{DIMENSION}")
+    assert (row.context_words, row.settings) == (40, {})
+    restart()
+    assert search(client, "dark theme")["degraded"] is False

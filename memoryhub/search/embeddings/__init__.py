@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlsplit
 
 from memoryhub.config import get_config
 from memoryhub.config_sections import RemoteEmbeddings
@@ -70,12 +71,19 @@ def loaded(kind: str, settings: str) -> Embedder:
     if kind == "remote":
         from .remote import RemoteEmbedder
 
-        # the key is kept in no table: a former endpoint is asked with the key of today
-        described = RemoteEmbeddings(**json.loads(settings), api_key=known.search.remote.api_key)
+        described = RemoteEmbeddings(**json.loads(settings))
+        if host(described.url) == host(known.search.remote.url):
+            # it is kept in no table, and sent to the host that it is configured for alone
+            described = described.model_copy(update={"api_key": known.search.remote.api_key})
         return RemoteEmbedder(described, keep_late=partial(remember, f"{kind}:{described.model}:{described.dimension}"))
     from .local import LocalEmbedder
 
     return LocalEmbedder(known.server.home, batch_size=known.search.embed_batch, threads=batch_threads())
+
+
+def host(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
 
 
 def batch_threads() -> int:

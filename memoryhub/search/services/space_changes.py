@@ -101,7 +101,8 @@ def follow_configuration(*, principal: Principal) -> VectorSpace | None:
     """What the configuration asks for at start: the space that it names is built where another one is active.
 
     Where the active one has no vectors at all, searches use the configured one at once. What people started,
-    left or cancelled stays as they decided. Gives the space that was begun or became active. As the system.
+    left or cancelled stays as they decided. Whatever became of the space of this name, it is asked as configured
+    now: at today's address, with today's time-outs. Gives the space that was begun or became active. As the system.
     """
     wanted = spaces.wanted_by_configuration()
     if wanted is None:
@@ -109,6 +110,7 @@ def follow_configuration(*, principal: Principal) -> VectorSpace | None:
     active = spaces.active_row()
     VectorSpace.objects.filter(pk=active.pk).update(complete=False)  # what was stored while the relay was away
     rows = locked()
+    describe(wanted)
     for row in rows:
         if row.state in COMING and row.asked_by == CONFIGURATION and row.name != wanted.name:
             give_up(row, principal=principal, held_back=False)
@@ -154,6 +156,13 @@ def is_settled(wanted: Wanted, rows: list[VectorSpace]) -> bool:
     named = [row for row in rows if row.name == wanted.name]
     coming = any(row.state in COMING for row in rows)
     return coming or any(row.held_back or row.state == State.FAILED for row in named)
+
+
+def describe(wanted: Wanted) -> None:
+    """Its row says how to make its embedder: the name stands for the vectors, and not for where they come from."""
+    fields = wanted.fields()
+    if VectorSpace.objects.filter(name=wanted.name).exclude(**fields).update(**fields):
+        spaces.ask_again()
 
 
 def begin(wanted: Wanted, *, by_itself: bool | None, asked_by: str, principal: Principal) -> VectorSpace:

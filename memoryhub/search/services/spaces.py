@@ -6,9 +6,9 @@ that was left goes on being written for ``GRACE_SECONDS``, so that a process tha
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -77,8 +77,8 @@ def active_space() -> Space | None:
     if get_embedder() is None:
         return None
     view = _views.get("active")
-    if view is None or time.monotonic() > view.until:
-        view = _views["active"] = View(current(view), time.monotonic() + CACHE_SECONDS)
+    if view is None or monotonic() > view.until:
+        view = _views["active"] = View(current(view), monotonic() + CACHE_SECONDS)
     return view.space
 
 

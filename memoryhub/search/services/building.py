@@ -132,7 +132,8 @@ class Slice:
             if len(rows) > 1:
                 return [why for row in rows for why in self._embed([row])]
             logger.warning("%s takes no vector of %s: %s.", rows[0].row_id, self.row.name, type(error).__name__)
-            return [f"{rows[0].row_id}: {type(error).__name__}: {in_full(error)}"[:500]]
+            # without the id: staff of other tenants reads this too; the log names it
+            return [f"{type(error).__name__}: {in_full(error)}"[:500]]
         self.embedded += len(rows)
         return []
 

@@ -97,6 +97,15 @@ def test_a_filter_that_leaves_few_gets_all_of_them(big: list[IndexRow]) -> None:
         assert sorted(ids(found("w1x w2x", mode, filters=Filters(category="rare")))) == sorted(rare)
 
 
+def test_a_filter_and_a_word_that_very_many_hold_find_all_that_match(tenant: str) -> None:
+    every = [index_row(f"report {WORDS[number % 300]}", id=new_id()) for number in range(4 * CAP)]
+    last = [index_row(f"report {word}", category="rare") for word in WORDS[:15]]
+    add([*every, *last])
+    answer = found("report", "keyword", limit=20, filters=Filters(category="rare"))
+    assert sorted(ids(answer)) == sorted(row.id for row in last)
+    assert not answer.truncated
+
+
 def test_what_lies_outside_of_the_tenants_rows_is_found_by_meaning(big: list[IndexRow], remember: Remember) -> None:
     build()
     shared = remember("giraffes in the zoo", scope="global", tenant_id=None)

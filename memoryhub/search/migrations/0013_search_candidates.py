@@ -403,9 +403,11 @@ def answer(outside, details):
         ORDER BY l.id
       )
       SELECT (SELECT json_build_array({BY_COLUMN}) FROM shown),
-        cardinality(v_near) IS NULL OR cardinality(v_near) < v_fetch
+        cardinality(v_near) IS NULL OR (cardinality(v_near) < v_fetch AND NOT (v_large AND v_filtered))
           OR (SELECT count(*) >= v_enough FROM hits JOIN near ON row_id = id),
-        (SELECT count(*) < v_fetch FROM lexical) OR (SELECT count(*) >= v_enough FROM hits JOIN lexical ON row_id = id),
+        (SELECT count(*) < v_fetch FROM lexical)
+            AND NOT (v_large AND v_filtered AND (SELECT coalesce(bool_or(common), false) FROM counts))
+          OR (SELECT count(*) >= v_enough FROM hits JOIN lexical ON row_id = id),
         coalesce((SELECT bool_or(common) FROM counts), false)
       INTO v_answer, v_near_enough, v_lexical_enough, v_truncated;
 """
@@ -459,6 +461,8 @@ BEGIN
   LOOP
     IF v_whole THEN
 {CANDIDATES}
+      -- filters that leave no more than is compared make a small search of a large one
+      v_large := v_large AND cardinality(v_candidates) > r.cap;
     END IF;
     IF v_whole AND v_dense THEN
 {NEAREST_OF_CANDIDATES}
@@ -479,7 +483,7 @@ BEGIN
   END LOOP;
   RETURN json_build_object(
     'candidates', CASE WHEN v_candidates IS NULL THEN v_rows ELSE cardinality(v_candidates) END,
-    'truncated', v_truncated, 'columns', v_answer);
+    'truncated', v_truncated OR (v_plain AND v_rows > 2000), 'columns', v_answer);
 END $$;
 """
 

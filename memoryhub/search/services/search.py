@@ -45,7 +45,10 @@ EVERY_USER = (
 )
 KEYWORD_ONLY = "Results are by keyword only: the embedding model is not ready. Repeat the search in a moment."
 EMBEDDING_OFF = "Results are by keyword only: embedding is turned off in this hub."
-TRUNCATED = "More memories match than are compared; the newest and those with a word of the query were. Use filters."
+TRUNCATED = (
+    "More memories hold a word of the query than are compared; those with its rarer words, or with most of them, were. "
+    "Use rarer words or filters."
+)
 
 
 @dataclass(frozen=True, slots=True)

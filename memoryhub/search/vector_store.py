@@ -53,12 +53,12 @@ class VectorStore:
 
     def deliver(self, batch: Sequence[Delivery]) -> dict[int, Problem]:
         # first, and without a model: words are found in spite of typing errors even where embedding is off
-        learn(batch)
+        unread = learn(batch)
         if active_space() is None:
-            return {}
+            return unread
         until = time.monotonic() + LONGEST_SECONDS
         try:
-            return {delivery.pk: reason for delivery, reason in self._unfinished(batch, until)}
+            return unread | {delivery.pk: reason for delivery, reason in self._unfinished(batch, until)}
         except ModelPackagesMissing as error:
             raise NotReady(str(error), retry_in=MISSING_PAUSE) from error
         except ModelNotReady as error:
@@ -117,8 +117,13 @@ class Embedding:
         size = min((space.embedder.batch_size for space in spaces.values()), default=1)
         for some in index.batches(rows, size):
             made: list[Made] = []
-            for name in dict.fromkeys(row.space for row in some):
-                made += self._made([row for row in some if row.space == name], spaces[name])
+            try:
+                for name in dict.fromkeys(row.space for row in some):
+                    made += self._made([row for row in some if row.space == name], spaces[name])
+            except ModelNotReady:
+                # what another space has got is kept: while the active one is away, each try would make it again
+                index.write(made, principal=self.principal)
+                raise
             index.write(made, principal=self.principal)
 
     def _made(self, rows: Sequence[Text], space: Space) -> list[Made]:

@@ -213,16 +213,21 @@ def test_words_of_long_sessions_are_read_in_parts(client, deliver, monkeypatch):
     assert similar(client, "umbrela") == ["umbrella"]
 
 
-def test_words_there_was_no_time_for_cost_no_attempt(client, deliver, monkeypatch):
+def test_words_there_was_no_time_for_cost_no_attempt_and_hold_up_nobody_else(client, deliver, monkeypatch):
     monkeypatch.setattr(vocabulary, "ROWS_AT_A_TIME", 1)
     monkeypatch.setattr(learning, "LONGEST_SECONDS", -1.0)
     say(client, "sunshine", "umbrella")
     with behind_walls(STAFF):
-        delivery = Delivery.objects.select_related("event").get(version=2)
+        large = Delivery.objects.get(store="vector", version=2).pk
+    keep(client, "color", "turquoise")
+    with behind_walls(STAFF):
+        batch = list(Delivery.objects.filter(store="vector").select_related("event").order_by("pk"))
 
-    with pytest.raises(NotReady):
-        VectorStore().deliver([delivery])
+    problems = VectorStore().deliver(batch)
 
+    assert list(problems) == [large]
+    assert isinstance(problems[large], NotReady)
+    assert similar(client, "turqouise") == ["color"]
     assert similar(client, "sunshien") == ["sunshine"]
     assert similar(client, "umbrela") == []
 

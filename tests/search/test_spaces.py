@@ -258,6 +258,27 @@ def test_a_text_that_is_refused_fails_the_space_and_not_the_searches(rows, monke
     assert active() == row.name
 
 
+def test_what_is_written_meanwhile_fails_no_space_when_the_refused_row_is_gone(rows, monkeypatch):
+    row = start()
+    embed = HashingEmbedder.embed
+    late = index_row("a latecomer")
+
+    def picky(self: HashingEmbedder, texts: list[str]) -> Any:
+        if self.dimension == 64 and rows[-1].content in texts:
+            if len(texts) == 1:
+                with behind_walls(STAFF):
+                    IndexRow.objects.filter(pk=rows[-1].pk).delete()
+                    VectorSpace.objects.filter(pk=row.pk).update(after=UUID(int=2**128 - 1))
+                add([late])
+            raise ValueError("too rude")
+        return embed(self, texts)
+
+    monkeypatch.setattr(HashingEmbedder, "embed", picky)
+    work()
+    assert active() == row.name
+    assert late.id in vectors(row.name)
+
+
 def test_an_embedder_that_cannot_be_made_any_more_leaves_words(remember, find):
     wanted = remember("a giraffe in the zoo")
     VectorSpace.objects.update(embedder="another-model", kind="local")
@@ -321,6 +342,23 @@ def test_a_space_that_cannot_be_written_holds_up_nobody_and_is_made_complete_aga
     assert stored in vectors(row.name)
 
 
+def test_while_the_active_model_is_away_nothing_is_embedded_twice_for_the_coming_one(rows, api, deliver, monkeypatch):
+    row = start(by_itself=False)
+    work()
+    embed = HashingEmbedder.embed
+
+    def half_away(self: HashingEmbedder, texts: list[str]) -> Any:
+        if self.dimension == 256:
+            raise ModelNotReady("It is away.")
+        return embed(self, texts)
+
+    monkeypatch.setattr(HashingEmbedder, "embed", half_away)
+    stored = keep(api, "k", "a giraffe")
+    assert deliver() == 0
+    assert stored in vectors(row.name)
+    assert stored not in vectors("hashing-256/said-40")
+
+
 def test_rows_that_came_while_nobody_embedded_are_found_when_the_relay_starts(rows):
     work()
     late = index_row("a latecomer")
@@ -364,6 +402,23 @@ def test_there_is_no_way_back_to_vectors_that_are_gone(rows):
     assert len(vectors("hashing-64/said-40")) == 31
     job_runs.run("drop_former_vectors", now=True)
     assert states()["hashing-256/said-40"] == "dropped"
+
+
+def test_a_space_that_was_begun_again_a_moment_ago_is_not_dropped(rows, monkeypatch):
+    start()
+    work()
+    former = VectorSpace.objects.filter(state=State.RETIRED)
+    former.update(drop_at=timezone.now() - timedelta(minutes=2))
+    locked = space_changes.locked
+
+    def begun_meanwhile() -> list[VectorSpace]:
+        VectorSpace.objects.filter(state=State.RETIRED).update(state=State.BUILDING)
+        return locked()
+
+    monkeypatch.setattr(space_changes, "locked", begun_meanwhile)
+    assert building.drop_former(principal=SYSTEM, limit=100) == 0
+    assert states()["hashing-256/said-40"] == "building"
+    assert len(vectors("hashing-256/said-40")) == 31
 
 
 def test_former_vectors_are_kept_for_their_days(rows):

@@ -96,7 +96,7 @@ class Slice:
         self.row = row
         self.principal = principal
         self.space: Space = spaces.space_of(row)
-        self.embedded = 0
+        self.embedded = self.refused = 0
 
     def run(self, until: float, stopping: Callable[[], bool]) -> bool:
         if self.row.after is None:
@@ -131,6 +131,7 @@ class Slice:
         except Exception as error:  # noqa: BLE001 - whatever it is, the row is counted and its space fails
             if len(rows) > 1:
                 return [why for row in rows for why in self._embed([row])]
+            self.refused += 1
             logger.warning("%s takes no vector of %s: %s.", rows[0].row_id, self.row.name, type(error).__name__)
             # without the id: staff of other tenants reads this too; the log names it
             return [f"{type(error).__name__}: {in_full(error)}"[:500]]
@@ -158,25 +159,27 @@ class Slice:
         if self.row.state == State.ACTIVE:
             VectorSpace.objects.filter(pk=self.row.pk).update(complete=True, after=None)
             return False
-        if conclude(principal=self.principal, space=self.row):
+        # only then is it certain that what lacks is what is refused, and nothing that was written meanwhile
+        hopeless = self.refused > 0 and self.embedded == 0
+        if conclude(principal=self.principal, space=self.row, hopeless=hopeless):
             return True
-        VectorSpace.objects.filter(pk=self.row.pk).update(after=None)
+        VectorSpace.objects.filter(pk=self.row.pk).update(after=None, refused=0)
         return self.embedded > 0
 
 
 @verb
-def conclude(*, principal: Principal, space: VectorSpace) -> bool:
-    """Makes a space that has every row ready or active, or failed where its embedder refuses some of them.
+def conclude(*, principal: Principal, space: VectorSpace, hopeless: bool) -> bool:
+    """Makes a space that has every row ready or active; failed where it lacks some and it is ``hopeless`` to go on.
 
-    False when rows came that it lacks.
+    False when it lacks rows and goes on.
     """
     row = next((row for row in space_changes.locked() if row.pk == space.pk), None)
     if row is None or row.state != State.BUILDING:
         return True
     if found_less(row.name):
-        if row.refused:
+        if hopeless:
             space_changes.saved(row, "failed", State.FAILED, principal=principal, error=refusal(row))
-        return bool(row.refused)
+        return hopeless
     if row.switch_by_itself:
         space_changes.activate(row, principal=principal)
     else:
@@ -201,15 +204,20 @@ def drop_former(*, principal: Principal, limit: int) -> int:
     """Removes vectors of spaces whose time is over; how many. A slice of the job ``drop_former_vectors``."""
     # a process that embedded for it when it was cancelled may write until then
     over = timezone.now() - timedelta(seconds=GRACE_SECONDS)
-    row = VectorSpace.objects.filter(state=State.RETIRED, drop_at__lt=over).order_by("drop_at").first()
-    if row is None:
+    former = VectorSpace.objects.filter(state=State.RETIRED, drop_at__lt=over)
+    if not former.exists():
         return 0
     with behind_walls(principal), connection.cursor() as cursor:
+        # held as by every other decision: somebody may be about to go back to it, or to build it again
+        space_changes.locked()
+        row = former.order_by("drop_at").first()
+        if row is None:
+            return 0
         after = row.after or index.BEFORE_ALL
         cursor.execute(DROP_SOME, {"space": row.name, "after": after, "limit": limit})
         count, last = cursor.fetchone()
         if count:
-            VectorSpace.objects.filter(pk=row.pk, state=State.RETIRED).update(after=last)
+            VectorSpace.objects.filter(pk=row.pk).update(after=last)
         else:
             empty = {"after": None, "done": 0, "total": 0}
             space_changes.saved(row, "dropped", State.DROPPED, principal=principal, **empty)

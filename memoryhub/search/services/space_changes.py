@@ -51,7 +51,10 @@ def pause(*, principal: Principal, space_id: UUID) -> VectorSpace:
 
 @verb
 def resume(*, principal: Principal, space_id: UUID) -> VectorSpace:
-    """Goes on building what was paused or failed. Needs ``admin`` over all tenants. Raises NotFound, Conflict."""
+    """Builds what was paused or failed: looks through all rows again, and embeds those that lack a vector.
+
+    Needs ``admin`` over all tenants. Raises NotFound, Conflict."""
+    require_platform(principal)
     refuse_where_coming([row for row in locked() if row.pk != space_id])
     again = {"after": None, "refused": 0, "error": ""}
     return moved(space_id, "resumed", (State.PAUSED, State.FAILED), State.BUILDING, principal=principal, **again)

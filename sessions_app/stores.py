@@ -12,10 +12,11 @@ from typing import Any
 
 from django.db import connection
 
-from memoryhub.access.principals import system_principal
+from memoryhub.access.principals import Principal, system_principal
 from memoryhub.access.walls import behind_walls
 from memoryhub.sync.models import Delivery
 from memoryhub.sync.stores import Problem
+from sessions_app.services import changes
 from sessions_app.services.changes import TOPIC
 
 NAME = "conversation"
@@ -59,12 +60,13 @@ class ConversationStore:
 
     def deliver(self, batch: Sequence[Delivery]) -> dict[int, Problem]:
         for delivery in batch:
-            with behind_walls(system_principal(NAME, delivery.tenant_id)):
-                project(delivery)
+            principal = system_principal(NAME, delivery.tenant_id)
+            with behind_walls(principal):
+                project(delivery, principal)
         return {}
 
 
-def project(delivery: Delivery) -> None:
+def project(delivery: Delivery, principal: Principal) -> None:
     """The session as a whole where that is due, was asked for, or the session is gone; else the messages named."""
     values: dict[str, Any] = {
         "session": delivery.object_id,
@@ -78,15 +80,20 @@ def project(delivery: Delivery) -> None:
         if row == (False,) and first is not None:
             cursor.execute(INSERT_MISSING, values | {"first": first, "last": last})
         else:
-            project_all(values)
+            project_all(values, principal)
 
 
-def project_all(values: dict[str, Any]) -> None:
+def project_all(values: dict[str, Any], principal: Principal) -> None:
     with connection.cursor() as cursor:
         cursor.execute(LOCK_DUE, values)
         row = cursor.fetchone()
         cursor.execute(DELETE_GONE, values)
         if row is not None:
             cursor.execute(INSERT_MISSING, values | {"first": 1, "last": row[1]})
+            moved = cursor.rowcount
             cursor.execute(UPDATE_CHANGED, values)
+            moved += cursor.rowcount
             cursor.execute(ALL_DONE, values)
+    if row is not None and moved:
+        # rows that come, or reach others now, lack their words; who reads these may have looked before
+        changes.announce(values["session"], values["name"], row[1], what="projected", principal=principal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -54,12 +55,17 @@ def reproject(session: Session, *, what: str, principal: Principal) -> None:
     """The index rows of all messages will be compared with the session by the conversation store."""
     session.projection_due = True
     session.save(update_fields=["projection_due"])
+    announce(session.pk, session.session_id, session.message_count, what=what, principal=principal)
+
+
+def announce(session: UUID, name: str, count: int, *, what: str, principal: Principal) -> None:
+    """Makes every store of messages look at all ``count`` messages of the session."""
     change = Change(
         event_type=f"{TOPIC}.{what}",
-        object_id=session.pk,
-        context_key=session.session_id,
-        version=session.message_count,
+        object_id=session,
+        context_key=name,
+        version=count,
         source=SOURCE,
-        payload={"session_id": session.session_id},
+        payload={"session_id": name},
     )
     outbox.emit([change], principal=principal)

@@ -6,7 +6,10 @@ import pytest
 
 from memoryhub.access.walls import behind_walls
 from memoryhub.search.models import IndexRow
+from memoryhub.search.services.search import search
+from memoryhub.sync import stores
 from memoryhub.sync.models import Delivery
+from memoryhub.sync.services import outbox, relay
 from sessions_app.models import Session
 from sessions_app.services import endings, messages, sessions
 from sessions_app.services.messages import NewMessage
@@ -86,3 +89,37 @@ def test_rows_of_a_session_that_is_gone_go(talker, job, deliver):
         Session.objects.all().delete()
     deliver()
     assert rows(job) == []
+
+
+@pytest.mark.parametrize("order", [("conversation", "vector"), ("vector", "conversation")])
+def test_words_of_a_restored_session_are_found_in_spite_of_typos_whichever_store_comes_first(
+    talker, job, as_role, order
+):
+    def hand_over(name: str) -> bool:
+        claim, store = outbox.claim(name), stores.get(name)
+        assert store is not None
+        if claim:
+            relay.handle(store, claim, relay.Progress())
+        return bool(claim)
+
+    def relay_until_quiet() -> None:
+        with as_role("memoryhub_system"):
+            while sum(map(hand_over, order)):
+                pass
+
+    def found() -> int:
+        wanted = search(principal=talker, query="mesage", mode="fuzzy", kinds=["message"])
+        return len(wanted.results)
+
+    relay_until_quiet()
+    endings.archive(session_id="s1", principal=talker)
+    relay_until_quiet()
+    with behind_walls(job):
+        # other memories of theirs say the same words
+        IndexRow.objects.exclude(kind="message").delete()
+    assert found() == 0
+    sessions.resume(session_id="s1", principal=talker)
+    with behind_walls(job):
+        IndexRow.objects.exclude(kind="message").delete()
+    relay_until_quiet()
+    assert found() == 5

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -39,6 +40,10 @@ __all__ = [
 ]
 
 
+# a cache alone lets two threads make the same embedder, and load its model twice
+_making = threading.Lock()
+
+
 @lru_cache(maxsize=1)
 def get_embedder() -> Embedder | None:
     """The process's embedder as configured; None when embedding is turned off."""
@@ -58,7 +63,8 @@ def configured() -> Description | None:
 
 def embedder_of(kind: str, settings: Mapping[str, Any]) -> Embedder:
     """The embedder of a description. One per process, so that a model is loaded once. Raises ValueError."""
-    return loaded(kind, json.dumps(settings, sort_keys=True))
+    with _making:
+        return loaded(kind, json.dumps(settings, sort_keys=True))
 
 
 @lru_cache(maxsize=8)
@@ -145,5 +151,11 @@ def reset() -> None:
     loaded.cache_clear()
 
 
-# a forked child has no loader thread, and must not wait for one
-os.register_at_fork(after_in_child=reset)
+def start_afresh() -> None:
+    """A forked child has no loader thread, and nobody who would release what another thread held."""
+    global _making  # noqa: PLW0603 - the fork leaves no other way
+    _making = threading.Lock()
+    reset()
+
+
+os.register_at_fork(after_in_child=start_afresh)

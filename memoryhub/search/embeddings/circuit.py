@@ -46,8 +46,14 @@ class Circuit:
             self._failures, self._trial, self.problem = 0, False, None
 
     def failed(self, problem: str, *, retry_in: float = 0) -> None:
-        """``retry_in`` seconds at least nobody may try: what the other side asked for."""
+        """``retry_in`` seconds at least nobody may try: what the other side asked for.
+
+        Of several that were on their way when it opened the first one counts, so that one bad moment is one failure.
+        """
         with self._lock:
+            if self._failures and not self._trial:
+                self._open_until = max(self._open_until, monotonic() + retry_in)
+                return
             pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._failures, 10)) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
             self._failures += 1
             self._open_until = monotonic() + max(pause, retry_in)

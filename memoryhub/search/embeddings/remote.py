@@ -191,7 +191,12 @@ class RemoteEmbedder:
             self._room.release()
             return None
         call = Call(texts)
-        threading.Thread(target=self._run, args=[call], name="remote-query", daemon=True).start()
+        try:
+            threading.Thread(target=self._run, args=[call], name="remote-query", daemon=True).start()
+        except RuntimeError as error:  # the system gives no further thread
+            self._room.release()
+            self._report(error)
+            return None
         return call
 
     def _run(self, call: Call) -> None:

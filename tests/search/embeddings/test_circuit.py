@@ -55,6 +55,16 @@ def test_pauses_double_up_to_the_longest_and_start_again_after_a_success(clock):
     assert breaker.seconds_left <= 1.2
 
 
+def test_several_that_were_on_their_way_when_it_opened_are_one_failure(clock):
+    breaker = Circuit()
+    assert all(breaker.enter() for _ in range(4))
+    for _ in range(4):
+        breaker.failed("too slow")
+    assert breaker.seconds_left <= 1.2
+    breaker.failed("busy", retry_in=90)
+    assert breaker.seconds_left == 90
+
+
 def test_the_other_side_may_ask_for_a_longer_pause(clock):
     breaker = Circuit()
     breaker.failed("busy", retry_in=90)

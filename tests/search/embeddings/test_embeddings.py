@@ -15,6 +15,7 @@ from memoryhub.config import get_config
 from memoryhub.search import embeddings
 from memoryhub.search.embeddings import local, weights
 from memoryhub.search.embeddings.encoder import Encoder
+from memoryhub.search.embeddings.hashing import HashingEmbedder
 from memoryhub.search.embeddings.preparation import weights_beside
 
 LOAD_LIMIT_SECONDS = 60
@@ -57,6 +58,26 @@ def test_the_local_model_is_one_per_process_and_loads_when_warmed(local_model: p
     assert embedder().problem is None
     assert embedder().embed([]) == []
     assert len(embedder().embed(["one", "two"])) == 2
+
+
+def test_cold_threads_make_one_embedder(configured: pytest.MonkeyPatch) -> None:
+    configured.setenv("MEMORYHUB_SEARCH__EMBEDDER", "hashing")
+    made: list[int] = []
+    others_come = threading.Event()
+    init = HashingEmbedder.__init__
+
+    def slow(self: HashingEmbedder, dimension: int) -> None:
+        made.append(dimension)
+        others_come.wait(0.2)
+        init(self, dimension)
+
+    configured.setattr(HashingEmbedder, "__init__", slow)
+    threads = [threading.Thread(target=embeddings.get_embedder) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
 
 
 def test_threads_for_batches_follow_the_setting_or_the_machine(configured: pytest.MonkeyPatch) -> None:

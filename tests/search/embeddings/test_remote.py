@@ -363,6 +363,22 @@ def test_a_server_on_its_way_down_and_up_again(make):
         assert len(embedder.embed_queries(["one"])) == 1
 
 
+def test_a_system_without_further_threads_costs_no_place(make, monkeypatch):
+    embedder = make()
+    with monkeypatch.context() as short:
+
+        def no_thread(self: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        short.setattr(threading.Thread, "start", no_thread)
+        for _ in range(remote.MOST_QUERIES + 1):
+            embedder.circuit.succeeded()
+            with pytest.raises(ModelNotReady, match="RuntimeError"):
+                embedder.embed_queries(["one"])
+    allowed_again(embedder)
+    assert len(embedder.embed_queries(["one"])) == 1
+
+
 def test_whatever_fails_the_circuit_hears_of_it(make, monkeypatch):
     def broken(*args: Any, **options: Any) -> None:
         raise ZeroDivisionError("a bug")

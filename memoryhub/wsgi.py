@@ -10,7 +10,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memoryhub.settings")
 
 application = get_wsgi_application()
 
-from memoryhub.search import embeddings  # noqa: E402 - settings first
+from memoryhub.search.warming import Warmer  # noqa: E402 - settings first
 
-# in the background: the first search need not find the model missing
-embeddings.warm()
+Warmer().start()

@@ -1,4 +1,4 @@
-"""The thread of the relay that builds vector spaces: niced like it, and with the model that it has loaded already."""
+"""The thread of the relay that builds vector spaces: niced like it, and with the models that it loads for both."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 from django.db import InterfaceError, OperationalError, connection
 
 from memoryhub.access.principals import system_principal
-from memoryhub.search.services import building, space_changes
+from memoryhub.search.services import building, space_changes, spaces
 
 logger = logging.getLogger(__name__)
 #: Between looks for something to build.
@@ -39,6 +39,7 @@ class Builder:
                 if not followed:
                     space_changes.follow_configuration(principal=self._principal)
                     followed = True
+                spaces.warm()
                 pause = (
                     0.0 if building.work(principal=self._principal, stopping=self._stopping.is_set) else PAUSE_SECONDS
                 )

@@ -12,7 +12,7 @@ from django.db import InterfaceError, OperationalError
 from memoryhub.access.principals import system_principal
 from memoryhub.access.walls import behind_walls
 from memoryhub.search.builder import Builder
-from memoryhub.search.embeddings import ModelNotReady, ModelPackagesMissing, get_embedder
+from memoryhub.search.embeddings import ModelNotReady, ModelPackagesMissing
 from memoryhub.search.learning import learn
 from memoryhub.search.services import index, space_changes
 from memoryhub.search.services.index import ROWS_AT_A_TIME, Made, Text
@@ -42,9 +42,6 @@ class VectorStore:
 
     def start(self) -> None:
         self._stopping.clear()
-        embedder = get_embedder()
-        if embedder is not None:
-            embedder.warm()
         self._builder.start()
 
     def stop(self) -> None:

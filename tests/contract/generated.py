@@ -10,10 +10,10 @@ from functools import cache
 from typing import Any
 
 import schemathesis
+from django.core.wsgi import get_wsgi_application
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
-from memoryhub.wsgi import application
 from tests.contract.calls import Call, Id
 from tests.contract.described import described
 from tests.contract.recipes import RECIPES
@@ -57,7 +57,7 @@ class Tally:
 def load() -> Any:
     """The hub's own description, bound to the hub."""
     schema = schemathesis.openapi.from_dict(deepcopy(described()), config=schemathesis.Config.from_dict(CONFIG))
-    schema.app = application
+    schema.app = get_wsgi_application()
     return schema
 
 

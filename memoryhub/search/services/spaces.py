@@ -82,6 +82,17 @@ def active_space() -> Space | None:
     return view.space
 
 
+def warm() -> None:
+    """Has the models of the active space and of one that is on its way loaded, in the background.
+
+    The process also learns of a switch by it, whether or not anybody searches.
+    """
+    if active_space() is None:
+        return
+    for row in VectorSpace.objects.filter(state__in=(State.ACTIVE, State.BUILDING, State.READY)):
+        embedder_for(row).warm()
+
+
 def current(view: View | None) -> Space:
     """The active space, or for some seconds the one before it: until this process has loaded the new model.
 

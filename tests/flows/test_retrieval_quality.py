@@ -21,7 +21,7 @@ from memoryhub.access.principals import system_principal
 from memoryhub.access.services import keys, tenants
 from memoryhub.registry.services.access_log import log as access_log
 from memoryhub.search import embeddings
-from memoryhub.search.services import index
+from memoryhub.search.services import index, spaces
 from memoryhub.search.services.spaces import active_space
 from tests.conftest import HubClient
 
@@ -83,7 +83,7 @@ def measured(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str
     config = settings.CONFIG
     before = config.search.embedder, config.rates.per_key_per_minute
     config.search.embedder, config.rates.per_key_per_minute = "local", 0
-    embeddings.reset()
+    forget_model()
     access_log.in_background = False
     try:
         with django_db_blocker.unblock(), transaction.atomic():
@@ -92,7 +92,13 @@ def measured(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str
     finally:
         access_log.forget()
         config.search.embedder, config.rates.per_key_per_minute = before
-        embeddings.reset()
+        forget_model()
+
+
+def forget_model() -> None:
+    """Also which space is in use: for seconds the process would go on with that of the test before."""
+    embeddings.reset()
+    spaces.forget()
 
 
 def measure(name: str, data: DataSet) -> Measured:

@@ -89,7 +89,7 @@ def test_a_signal_stops_everything_in_order_and_leaves_no_process(start_hub, num
     tree = hub.tree()
     assert len(tree) > 5
     hub.process.send_signal(number)
-    assert hub.process.wait(20) == 0
+    assert hub.process.wait(60) == 0
     assert all_gone(tree)
     assert not (hub.home / "run" / "supervisor.json").exists()
     assert not (hub.home / "postgres" / "postmaster.pid").exists()

@@ -70,9 +70,10 @@ class LocalEmbedder:
             self._encoder = open_encoder(self.home, self.threads)
             self.problem = None
         except Exception as error:  # whatever the runtime raises, health must show it and search go on by keyword
-            self.problem = describe(error)
+            before, self.problem = self.problem, describe(error)
             self._retry_at = monotonic() + RETRY_SECONDS
-            logger.warning("%s", self.problem, exc_info=not isinstance(error, ModelPackagesMissing))
+            if self.problem != before:  # once, and not at every try
+                logger.warning("%s", self.problem, exc_info=not isinstance(error, ModelPackagesMissing))
 
 
 def open_encoder(home: Path, threads: int) -> Encoder:

@@ -127,10 +127,15 @@ def test_a_missing_model_is_a_problem_in_words_not_a_failure(local_model: pytest
     assert embeddings.embed_query("dark theme") is None
 
 
-def test_a_failed_load_is_tried_again_later(local_model: pytest.MonkeyPatch) -> None:
+def test_a_failed_load_is_told_once_and_tried_again_later(
+    local_model: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     with local_model.context() as broken:
         broken.setattr(weights, "PACKAGE", "gt-no-such-model")
         embeddings.warm(LOAD_LIMIT_SECONDS)
+        broken.setattr(local, "monotonic", lambda: float("inf"))
+        embeddings.warm(LOAD_LIMIT_SECONDS)
+    assert caplog.text.count("gt-no-such-model is missing") == 1
     assert not embeddings.warm(LOAD_LIMIT_SECONDS), "the next try comes after a pause"
     local_model.setattr(local, "monotonic", lambda: float("inf"))
     assert embeddings.warm(LOAD_LIMIT_SECONDS)

@@ -19,11 +19,13 @@ from benchmarks.retrieval.scores import groups, means
 from benchmarks.retrieval.through_hub import Memory
 from memoryhub.access.principals import system_principal
 from memoryhub.access.services import keys, tenants
+from memoryhub.config import get_config
 from memoryhub.registry.services.access_log import log as access_log
 from memoryhub.search import embeddings
+from memoryhub.search.models import VectorSpace
 from memoryhub.search.services import index, spaces
 from memoryhub.search.services.spaces import active_space
-from tests.conftest import HubClient
+from tests.conftest import HubClient, role
 
 SETS = {path.stem: path for path in sorted((ROOT / "tests/data/conversations").glob("*.json"))}
 MODEL_SECONDS = 60
@@ -80,18 +82,24 @@ def embed_all(tenant: str) -> None:
 def measured(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, Measured]]:
     """Every question of every set, every third of them asked twice, with the bundled model."""
     pytest.importorskip("onnxruntime", reason="requirements-model.txt is not installed")
-    config = settings.CONFIG
-    before = config.search.embedder, config.rates.per_key_per_minute
-    config.search.embedder, config.rates.per_key_per_minute = "local", 0
-    forget_model()
+    # tests of the configuration read it anew, so that there may be two
+    configs = (settings.CONFIG, get_config())
+    before = [(config.search.embedder, config.rates.per_key_per_minute) for config in configs]
+    for config in configs:
+        config.search.embedder, config.rates.per_key_per_minute = "local", 0
     access_log.in_background = False
     try:
         with django_db_blocker.unblock(), transaction.atomic():
+            # what another test left in use would go on being used
+            with role("postgres"):
+                VectorSpace.objects.all().delete()
+            forget_model()
             yield {name: measure(name, load(path)) for name, path in SETS.items()}
             transaction.set_rollback(True)
     finally:
         access_log.forget()
-        config.search.embedder, config.rates.per_key_per_minute = before
+        for config, (embedder, rate) in zip(configs, before, strict=True):
+            config.search.embedder, config.rates.per_key_per_minute = embedder, rate
         forget_model()
 
 

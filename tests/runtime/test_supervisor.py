@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,23 @@ import pytest
 from tests.waiting import until
 
 
+@contextmanager
+def hang_up_ends() -> Iterator[None]:
+    """A process started inside takes SIGHUP, also where the tests themselves run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 class Hub:
     """A running small hub."""
 
     def __init__(self, home: Path, *flags: str) -> None:
         self.home = home
         self.log = home / "terminal.log"
-        with self.log.open("wb") as terminal:
+        with self.log.open("wb") as terminal, hang_up_ends():
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.runtime.small_hub", *flags],
                 stdin=subprocess.DEVNULL,

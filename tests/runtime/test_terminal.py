@@ -32,7 +32,9 @@ class Screen:
             stdout=other,
             stderr=other,
             start_new_session=True,
-            env={**os.environ, **environment},
+            # as in the terminal of a person, also when make runs the tests
+            env={name: value for name, value in os.environ.items() if "MAKE" not in name and name != "MFLAGS"}
+            | environment,
         )
         os.close(other)
 

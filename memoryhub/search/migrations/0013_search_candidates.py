@@ -451,8 +451,9 @@ BEGIN
 {KEYS}
   END IF;
 
-  -- the short way lets the legs choose and looks at their rows only; the whole way looks at all rows first
-  v_whole := NOT v_large AND (v_filtered OR v_long);
+  -- the short way lets the legs choose and looks at their rows only; the whole way looks at all rows first, which
+  -- filters need that leave few. The kind leaves many, as a rule: if not, the whole way follows.
+  v_whole := NOT v_large AND (v_long OR p_filters - 'kinds' <> '{{}}');
   IF v_large AND v_dense THEN
 {NEAREST_BY_INDEX}
     -- without an index of the tenant, or with one that knows too few, all vectors are compared

@@ -14,6 +14,7 @@ from memoryhub.access.walls import behind_walls
 from memoryhub.search.contexts import statements, words_before
 from memoryhub.search.embeddings.hashing import HashingEmbedder
 from memoryhub.search.models import IndexRow, Vector
+from memoryhub.search.ranking import written
 from memoryhub.search.services import index, spaces
 from memoryhub.search.services.index import Text
 from memoryhub.search.services.spaces import Space, active_space
@@ -155,7 +156,7 @@ def test_a_vector_made_with_words_that_went_meanwhile_counts_as_lacking(tenant, 
         (text,) = index.in_contexts(as_texts(rows[1:]), space())
     remove(rows[0].id)
     vectors = index.vectors_of([text], space())
-    index.write([(replace(text, space=space().name), index.as_text(vectors[0]))], principal=STAFF)
+    index.write([(replace(text, space=space().name), written(vectors[0]))], principal=STAFF)
     renew(as_role)
     assert vector_of(rows[1]) == pytest.approx(unit("yes"), abs=1e-3)
 

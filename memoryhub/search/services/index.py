@@ -13,6 +13,7 @@ from memoryhub.access.principals import Principal
 from memoryhub.access.walls import behind_walls, verb
 from memoryhub.search.contexts import statements, words_before
 from memoryhub.search.models import IndexRow
+from memoryhub.search.ranking import written
 from memoryhub.search.services.spaces import GRACE_SECONDS, Space
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def made(rows: Sequence[Text], space: Space, *, principal: Principal) -> list[Ma
     """
     with behind_walls(principal):
         said = in_contexts([replace(row, space=space.name) for row in rows], space)
-    return list(zip(said, map(as_text, vectors_of(said, space)), strict=True))
+    return list(zip(said, map(written, vectors_of(said, space)), strict=True))
 
 
 def in_contexts(rows: Sequence[Text], space: Space) -> list[Text]:
@@ -157,10 +158,6 @@ def vectors_of(rows: Sequence[Text], space: Space) -> list[Vector]:
     wanted = list(dict.fromkeys(text for row in rows for text in (row.alone, row.in_context)))
     made = dict(zip(wanted, space.embedder.embed(wanted), strict=True))
     return [0.5 * (made[row.alone] + made[row.in_context]) for row in rows]
-
-
-def as_text(vector: Any) -> str:
-    return "[" + ",".join(map(str, vector.tolist())) + "]"
 
 
 def write(found: Sequence[Made], *, principal: Principal) -> None:

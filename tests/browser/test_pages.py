@@ -137,7 +137,7 @@ def test_the_keyboard_alone_reaches_everything(visitor: Watched) -> None:
     page = visitor.open("registry/contextentry/?q=maya")
     page.keyboard.press("j")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/change/**")
+    page.wait_for_url("**/change/**", wait_until="domcontentloaded")
     page.keyboard.press("?")
     help_dialog = page.get_by_role("dialog", name="Keys")
     expect(help_dialog).to_be_visible()
@@ -145,7 +145,7 @@ def test_the_keyboard_alone_reaches_everything(visitor: Watched) -> None:
     page.keyboard.press("Escape")
     expect(help_dialog).to_be_hidden()
     page.keyboard.press("e")
-    page.wait_for_url("**/edit/")
+    page.wait_for_url("**/edit/", wait_until="domcontentloaded")
     page.wait_for_function("document.activeElement?.id === 'id_value'", polling=100)
     page.keyboard.type("j?e")  # off in inputs
     assert "j?e" in page.locator("#id_value").input_value()

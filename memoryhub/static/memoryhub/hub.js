@@ -184,6 +184,8 @@
     const stream = document.querySelector("[data-newer]");
     if (stream) startTimeline(stream);
     document.querySelector("#comparison")?.focus({ preventScroll: true });
+    // the browser gives up its own autofocus when the page is not laid out in time
+    document.querySelector("[autofocus]")?.focus();
     for (const control of document.querySelectorAll(CLICKABLE)) makeReachable(control);
     document.querySelector("[data-filters]")?.addEventListener("click", () => {
       // after the theme has shown the panel

@@ -3,7 +3,7 @@
 
 (() => {
   const typing = (target) =>
-    target.closest("input:not([type=radio]):not([type=checkbox]), textarea, select, [contenteditable], dialog");
+    target.closest("input:not([type=radio]):not([type=checkbox]), textarea, select, [contenteditable]");
 
   // -- dialogs: native ones, so that the browser keeps the focus inside and gives it back ---------------------
   const openDialog = (opener) => {

@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from memoryhub.config_sections import (
     ROOT,
     Access,
+    Agents,
     Database,
     Jobs,
     Lifecycle,
@@ -40,6 +41,9 @@ PLAIN_VARIABLES = {
     "DATABASE_URL": ("database", "url"),
     "MIGRATION_DATABASE_URL": ("database", "migration_url"),
     "SYSTEM_DATABASE_URL": ("database", "system_url"),
+    "MEMORY_SYNC_INTERVAL": ("agents", "sync_interval_seconds"),
+    "MEMORY_LOCK_TIMEOUT": ("agents", "lock_seconds"),
+    "CONFLICT_RESOLUTION_STRATEGY": ("agents", "conflict_strategy"),
 }
 #: Set by the hub for its own processes; not settings.
 INTERNAL_VARIABLES = {"MEMORYHUB_CONFIG", "MEMORYHUB_DB_ROLE", "MEMORYHUB_SECRET_KEY", "MEMORYHUB_KEY_PEPPER"}
@@ -63,6 +67,7 @@ class Config(BaseSettings):
     access: Access = Field(default_factory=Access)
     lifecycle: Lifecycle = Field(default_factory=Lifecycle)
     sync: Sync = Field(default_factory=Sync)
+    agents: Agents = Field(default_factory=Agents)
     search: Search = Field(default_factory=Search)
     ranking: Ranking = Field(default_factory=Ranking)
     jobs: Jobs = Field(default_factory=Jobs)

@@ -133,6 +133,25 @@ class Sync(Section):
     http_stores: list[HttpStore] = Field([], description="External stores that hear of every change.")
 
 
+class Agents(Section):
+    sync_interval_seconds: int = Field(
+        60, ge=60, le=86_400, description="Pause between the sync runs of an agent, in seconds."
+    )
+    conflict_strategy: Literal[
+        "latest_wins", "highest_importance", "agent_priority", "merge_content", "manual_review"
+    ] = Field("latest_wins", description="How a conflict is resolved where neither the call nor the agent says.")
+    lock_seconds: int = Field(300, ge=1, description="A lock ends after this long, if it is not renewed.")
+    lock_max_seconds: int = Field(3600, ge=1, description="Longest time for which a lock can be asked, in seconds.")
+    lock_waiters: int = Field(100, ge=0, le=10_000, description="Most callers that wait for one lock.")
+    waiter_lapse_seconds: int = Field(
+        10, ge=1, description="Who waits for a lock and does not ask again for this long loses the place."
+    )
+    review_hold_seconds: int = Field(600, ge=30, description="A reviewer may hold a disputed entry for this long.")
+    feed_keep_days: int = Field(
+        90, ge=1, description="What left an agent's slice stays in its change feed for this long, in days."
+    )
+
+
 class RemoteEmbeddings(Section):
     url: str = Field(
         "", description="Address of an OpenAI-compatible API, without the '/embeddings' at its end; https://host/v1."

@@ -13,7 +13,7 @@ VALUES: dict[str, Any] = {
     "access_count": 12,
     "action": "stored",
     "agent_id": "code_specialist",
-    "alternatives": ["a longer fixed lifetime"],
+    "alternatives": [],
     "answer_reason": "first action",
     "author": "general_assistant",
     "category": "user_preferences",

@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "memoryhub.search",
     "memoryhub.registry",
     "sessions_app",
+    "agents_app",
 ]
 
 MIDDLEWARE = [
@@ -187,6 +188,10 @@ SPECTACULAR_SETTINGS = {
         "SessionStatusEnum": "sessions_app.models.Session.Status",
         "TaskStatusEnum": "sessions_app.models.Task.Status",
         "HandoffStatusEnum": "sessions_app.models.Handoff.Status",
+        "StrategyEnum": "agents_app.models.Strategy",
+        "ConflictKindEnum": "agents_app.models.Conflict.Kind",
+        "ConflictStatusEnum": "agents_app.models.Conflict.Status",
+        "SharingActionEnum": "agents_app.models.SharingRule.Action",
     },
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],

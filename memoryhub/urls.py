@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from agents_app.api import urls as agents
 from memoryhub.registry.api import urls as entries
 from memoryhub.search.api import urls as search
 from memoryhub.sync.api import urls as health
@@ -17,7 +18,7 @@ handler404 = "memoryhub.access.api.problems.not_found"
 handler500 = "memoryhub.access.api.problems.server_error"
 
 #: One list, because Django tries them in turn: those asked most often stand first.
-DOORS = [*entries.urlpatterns, *search.urlpatterns, *sessions.urlpatterns, *health.urlpatterns]
+DOORS = [*entries.urlpatterns, *search.urlpatterns, *sessions.urlpatterns, *agents.urlpatterns, *health.urlpatterns]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),

@@ -20,7 +20,8 @@ class Principal:
 
     ``tenant_id`` is None only for platform keys, system jobs across tenants and staff that is not
     acting inside one tenant. ``named_user`` and ``named_session`` are whom the request speaks
-    about: they decide which user and session memories are in reach.
+    about: they decide which user and session memories are in reach. ``fence`` is the fencing number of
+    the lock that the caller says to hold (``Lock-Fence``).
     """
 
     kind: Kind
@@ -36,6 +37,7 @@ class Principal:
     staff_tenants: tuple[str, ...] | None = None
     staff_pk: int | None = None
     request_id: str = ""
+    fence: int | None = None
 
     @property
     def is_admin(self) -> bool:

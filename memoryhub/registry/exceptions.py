@@ -58,3 +58,33 @@ class NotGranted(Forbidden):
     """This memory belongs to another agent. Ask that agent for a grant with can_write."""
 
     code = "agent_mismatch"
+
+
+class EntryLocked(Conflict):
+    """Another agent holds the lock of this entry. Wait until it is released, or ask for the lock yourself."""
+
+    code = "locked"
+
+
+class StaleFence(Conflict):
+    """You do not hold this lock any more, or named an old fencing number. Acquire the lock again."""
+
+    code = "stale_fence"
+
+
+class RestrictedCategory(Forbidden):
+    """Memories of this category never leave their agent. Store it with the scope 'agent', and do not share it."""
+
+    code = "restricted_category"
+
+
+class MemoryTypeRefused(Forbidden):
+    """This agent may not store memories of this type. Its profile says which types it may store."""
+
+    code = "memory_type_not_allowed"
+
+
+class LowerPriority(Forbidden):
+    """This memory belongs to an agent of higher priority. Propose the change instead: submit it as a conflict."""
+
+    code = "lower_priority"

@@ -32,7 +32,12 @@ STEERED = frozenset({"tenant_id", "cursor"})
 #: A generated version is hardly ever the current one.
 PRECONDITIONS = {"If-Match", "If-None-Match"}
 #: A text with NUL is refused everywhere, which other tests show; here it would only hide what lies behind.
-CONFIG = {"generation": {"allow-x00": False}}
+#: A generated body may be larger than the hub takes, which is a refusal like others.
+REFUSED = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "422", "428", "429", "5xx"]
+CONFIG = {
+    "generation": {"allow-x00": False},
+    "checks": {"negative_data_rejection": {"expected-statuses": REFUSED}},
+}
 
 
 @dataclass

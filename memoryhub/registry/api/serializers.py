@@ -178,6 +178,17 @@ class StoredOutput(Output):
     updated_at = serializers.DateTimeField()
 
 
+class AlternativeOutput(serializers.Serializer[Any]):
+    """A value that is offered instead of the committed one."""
+
+    conflict_id = serializers.UUIDField()
+    agent_id = serializers.CharField()
+    value = serializers.JSONField(allow_null=True)
+    deletes = serializers.BooleanField(help_text="The agent wants the entry deleted.")
+    base_version = serializers.IntegerField(allow_null=True)
+    written_at = serializers.DateTimeField()
+
+
 class EntryOutput(Output):
     entry_id = serializers.UUIDField()
     key = serializers.CharField()
@@ -207,6 +218,8 @@ class EntryOutput(Output):
     parent_id = serializers.UUIDField(allow_null=True)
     archived_at = serializers.DateTimeField(allow_null=True)
     legal_hold = serializers.BooleanField()
+    disputed = serializers.BooleanField(help_text="Others offered another value, and nobody has decided yet.")
+    alternatives = AlternativeOutput(many=True, help_text="What was offered instead, while the entry is disputed.")
 
 
 class AmendedOutput(Output):

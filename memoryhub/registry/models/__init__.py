@@ -9,6 +9,7 @@ from memoryhub.registry.models.entries import (
     Priority,
     Scope,
 )
+from memoryhub.registry.models.locks import EntryLock, LockWaiter
 from memoryhub.registry.models.relations import ContextGroup, GroupMember, Relationship
 
 __all__ = [
@@ -17,10 +18,12 @@ __all__ = [
     "ContextEntry",
     "ContextGroup",
     "EntryCount",
+    "EntryLock",
     "EntryVersion",
     "EphemeralEntry",
     "GroupMember",
     "Layer",
+    "LockWaiter",
     "MemoryType",
     "Priority",
     "Relationship",

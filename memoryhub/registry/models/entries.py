@@ -138,6 +138,9 @@ class ContextEntry(EntryFields):
     deleted_at = models.DateTimeField(null=True, blank=True)
     legal_hold = models.BooleanField(default=False, db_default=False)
     trust = models.FloatField(default=1.0, db_default=1.0)
+    disputed = models.BooleanField(
+        default=False, db_default=False, help_text="Another value was offered and nobody has decided yet."
+    )
 
     objects = EntryQuerySet.as_manager()
 

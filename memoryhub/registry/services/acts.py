@@ -35,6 +35,7 @@ def act(
         "key_id": principal.key_id and str(principal.key_id),
         "request_id": principal.request_id,
         "admin": principal.is_admin,
+        "fence": principal.fence,
     }
 
 

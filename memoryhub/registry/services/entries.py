@@ -17,10 +17,15 @@ from memoryhub.registry import hooks
 from memoryhub.registry.exceptions import (
     DurableExists,
     EntryExists,
+    EntryLocked,
     EntryStale,
+    LowerPriority,
+    MemoryTypeRefused,
     NotGranted,
     ParentNotFound,
     PermanentEntry,
+    RestrictedCategory,
+    StaleFence,
 )
 from memoryhub.registry.layers import layer_of
 from memoryhub.registry.models import ContextEntry, EphemeralEntry
@@ -35,6 +40,17 @@ WRITE_MANY = (
     "SELECT w.* FROM walls, jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS job(pair, n), "
     "LATERAL registry_write(walls.walls, pair->'order', pair->'act') AS w ORDER BY n"
 )
+#: What the write function, and the house rules in it, may answer beside versions.
+REFUSALS: dict[str, type[HubError]] = {
+    "durable": DurableExists,
+    "permanent": PermanentEntry,
+    "forbidden": NotGranted,
+    "locked": EntryLocked,
+    "stale_fence": StaleFence,
+    "restricted": RestrictedCategory,
+    "memory_type": MemoryTypeRefused,
+    "lower_priority": LowerPriority,
+}
 FIND = "SELECT * FROM registry_find(%s::text, %s, %s::jsonb, %s) WHERE id IS NOT NULL"
 
 
@@ -145,7 +161,7 @@ def refusal(row: tuple[Any, ...]) -> HubError | None:
         return EntryStale(version, entry_id=entry_id and str(entry_id))
     if status == "exists":
         return EntryExists(current_version=version, entry_id=str(entry_id))
-    return {"durable": DurableExists, "permanent": PermanentEntry, "forbidden": NotGranted}.get(status, NotFound)()
+    return REFUSALS.get(status, NotFound)()
 
 
 def retrieve(

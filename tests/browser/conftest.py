@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
+from django.db import connections
 from playwright.sync_api import Browser, BrowserContext, Page, Request, ViewportSize, expect, sync_playwright
 
 from memoryhub.runtime.postgres import EmbeddedPostgres
@@ -27,6 +28,8 @@ if not Path(CHROMIUM).exists():
 @pytest.fixture(scope="package")
 def hub(django_db_setup: None) -> Iterator[Hub]:
     assert settings.configured
+    # copying a database ends every connection to it; a test after these would find its own one dead
+    connections.close_all()
     with seeded_hub(EmbeddedPostgres(HOME / "testdb", fast=True).superuser_url()) as running:
         yield running
 

@@ -37,6 +37,14 @@ def look_up(tenant_id: str, agent_id: str) -> Actor:
     return _actors.get((tenant_id, agent_id), lambda: fetch(tenant_id, agent_id))
 
 
+def look_up_known(tenant_id: str, agent_id: str) -> Actor:
+    """As ``look_up``, but an agent that was unknown a moment ago is asked about again: it may be registered now."""
+    actor = look_up(tenant_id, agent_id)
+    if actor.agent_active is None:
+        actor = _actors.put((tenant_id, agent_id), fetch(tenant_id, agent_id))
+    return actor
+
+
 def fetch(tenant_id: str, agent_id: str) -> Actor:
     with connection.cursor() as cursor:
         cursor.execute(LOOKUP, [tenant_id, agent_id])

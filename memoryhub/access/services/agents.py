@@ -36,7 +36,13 @@ def make(principal: Principal, tenant_id: str, agent_id: str, name: str) -> Agen
 
 @verb
 def change(
-    *, principal: Principal, tenant_id: str, agent_id: str, name: str | None = None, active: bool | None = None
+    *,
+    principal: Principal,
+    tenant_id: str,
+    agent_id: str,
+    name: str | None = None,
+    active: bool | None = None,
+    reason: str = "",
 ) -> Agent:
     """Changes what is not None. The keys of an inactive agent answer 401, and nobody can share with it."""
     principal.require("admin")
@@ -45,18 +51,18 @@ def change(
         agent: Agent | None = Agent.objects.select_for_update().filter(tenant_id=tenant_id, agent_id=agent_id).first()
         if agent is None:
             raise NotFound()
-        apply(inside, agent, fields)
+        apply(inside, agent, fields, reason)
     return agent
 
 
-def apply(principal: Principal, agent: Agent, fields: dict[str, str | bool]) -> None:
+def apply(principal: Principal, agent: Agent, fields: dict[str, str | bool], reason: str) -> None:
     old = {field: getattr(agent, field) for field in fields}
     if old == fields:
         return
     for field, value in fields.items():
         setattr(agent, field, value)
     agent.save(update_fields=list(fields))
-    record("access.agent.changed", principal, agent, old=old, new=fields)
+    record("access.agent.changed", principal, agent, old=old, new=fields, reason=reason)
 
 
 @verb

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -45,6 +46,8 @@ PLAIN_VARIABLES = {
     "MEMORY_LOCK_TIMEOUT": ("agents", "lock_seconds"),
     "CONFLICT_RESOLUTION_STRATEGY": ("agents", "conflict_strategy"),
 }
+#: ``ALDEN_MEMORY_RETENTION_DAYS=90``: the retention of the agent "alden"
+RETENTION_VARIABLE = re.compile(r"(?!MEMORYHUB_)(\w+)_MEMORY_RETENTION_DAYS")
 #: Set by the hub for its own processes; not settings.
 INTERNAL_VARIABLES = {"MEMORYHUB_CONFIG", "MEMORYHUB_DB_ROLE", "MEMORYHUB_SECRET_KEY", "MEMORYHUB_KEY_PEPPER"}
 
@@ -112,8 +115,16 @@ def read_file(path: Path) -> dict[str, Any]:
     return {name: {} if section is None else section for name, section in data.items()}
 
 
-def plain_values() -> dict[str, dict[str, str]]:
-    values: dict[str, dict[str, str]] = {}
+def retention_variables() -> dict[str, str]:
+    """The variables that name an agent's retention, by the agent's name in lower case."""
+    found = {RETENTION_VARIABLE.fullmatch(variable): variable for variable, value in os.environ.items() if value}
+    return {match[1].lower(): variable for match, variable in found.items() if match}
+
+
+def plain_values() -> dict[str, dict[str, Any]]:
+    values: dict[str, dict[str, Any]] = {}
+    if retentions := retention_variables():
+        values["agents"] = {"retention_days": {name: os.environ[at] for name, at in retentions.items()}}
     for variable, (section, key) in PLAIN_VARIABLES.items():
         if os.environ.get(variable):
             values.setdefault(section, {})[key] = os.environ[variable]
@@ -167,6 +178,8 @@ def explain(error: ValidationError) -> str:
 def named(path: list[str]) -> str:
     """The setting as it is written in the file, with the plain variable that may have set it."""
     variable = next((v for v, place in PLAIN_VARIABLES.items() if list(place) == path and os.environ.get(v)), None)
+    if path[:2] == ["agents", "retention_days"]:
+        variable = retention_variables().get(path[-1])
     return f"'{'.'.join(path)}'" + (f" (from {variable})" if variable else "")
 
 

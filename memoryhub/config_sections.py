@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -133,6 +133,9 @@ class Sync(Section):
     http_stores: list[HttpStore] = Field([], description="External stores that hear of every change.")
 
 
+RetentionDays = Annotated[int, Field(ge=1, le=36_500)]
+
+
 class Agents(Section):
     sync_interval_seconds: int = Field(
         60, ge=60, le=86_400, description="Pause between the sync runs of an agent, in seconds."
@@ -140,8 +143,12 @@ class Agents(Section):
     conflict_strategy: Literal[
         "latest_wins", "highest_importance", "agent_priority", "merge_content", "manual_review"
     ] = Field("latest_wins", description="How a conflict is resolved where neither the call nor the agent says.")
-    lock_seconds: int = Field(300, ge=1, description="A lock ends after this long, if it is not renewed.")
+    retention_days: dict[str, RetentionDays] = Field(
+        {},
+        description="Days that the short_term memories of an agent live, by its name; read when its profile is made.",
+    )
     lock_max_seconds: int = Field(3600, ge=1, description="Longest time for which a lock can be asked, in seconds.")
+    lock_seconds: int = Field(300, ge=1, description="A lock ends after this long, if it is not renewed.")
     lock_waiters: int = Field(100, ge=0, le=10_000, description="Most callers that wait for one lock.")
     waiter_lapse_seconds: int = Field(
         10, ge=1, description="Who waits for a lock and does not ask again for this long loses the place."
@@ -150,6 +157,19 @@ class Agents(Section):
     feed_keep_days: int = Field(
         90, ge=1, description="What left an agent's slice stays in its change feed for this long, in days."
     )
+
+    @field_validator("conflict_strategy", mode="before")
+    @classmethod
+    def in_lower_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("lock_seconds")
+    @classmethod
+    def not_above_the_longest(cls, value: int, info: ValidationInfo) -> int:
+        longest = info.data.get("lock_max_seconds")
+        if longest is not None and value > longest:
+            raise ValueError(f"must not be above agents.lock_max_seconds, which is {longest}")
+        return value
 
 
 class RemoteEmbeddings(Section):

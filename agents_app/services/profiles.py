@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.conf import settings
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -61,14 +63,26 @@ def tenant_of(principal: Principal) -> str:
 def make_profile(
     principal: Principal, tenant_id: str, agent_id: str, fields: dict[str, Any]
 ) -> tuple[AgentProfile, bool]:
+    said = {"retention_days": configured_retention(agent_id)} | fields
     profile: AgentProfile
-    profile, created = AgentProfile.objects.get_or_create(tenant_id=tenant_id, agent_id=agent_id, defaults=fields)
+    profile, created = AgentProfile.objects.get_or_create(tenant_id=tenant_id, agent_id=agent_id, defaults=said)
     profile.refresh_from_db()
     if created:
         record("agents.profile.created", principal, profile, new=profile_fields.shown(profile))
     elif any(getattr(profile, name) != value for name, value in fields.items()):
         raise AlreadyRegistered(current_version=profile.version)
     return profile, created
+
+
+def configured_retention(agent_id: str) -> int | None:
+    """``agents.retention_days`` of the agent. Variables spell it in capitals, with _ for all but letters and digits."""
+    configured: dict[str, int] = settings.CONFIG.agents.retention_days
+    found = {spelled(name): days for name, days in configured.items()}
+    return configured.get(agent_id, found.get(spelled(agent_id)))
+
+
+def spelled(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "_", name.lower())
 
 
 def make_key(principal: Principal, agent: Agent) -> str:

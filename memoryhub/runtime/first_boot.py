@@ -1,4 +1,4 @@
-"""The first tenant, the first login and the first key of a new hub, made once."""
+"""The first tenant with its agents, the first login and the first key of a new hub, made once."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 
+from agents_app.services import defaults
 from memoryhub.access.models import Tenant
 from memoryhub.access.principals import Principal, system_principal
 from memoryhub.access.services import keys, tenants
@@ -37,7 +38,9 @@ def make_first_login() -> FirstLogin | None:
         cursor.execute(LOCK)
     if Tenant.objects.exists() or get_user_model().objects.exists():
         return None
-    return FirstLogin(LOGIN, make_staff(), make_key(system_principal("first_boot")))
+    made = FirstLogin(LOGIN, make_staff(), make_key(system_principal("first_boot")))
+    defaults.install(principal=system_principal("first_boot"), tenant_id=TENANT)
+    return made
 
 
 def make_staff() -> str:

@@ -140,6 +140,7 @@ def nested(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
 def plain_variables() -> Iterator[str]:
     yield from ("| variable | setting |", "|---|---|")
     yield from (f"| `{variable}` | `{section}.{key}` |" for variable, (section, key) in PLAIN_VARIABLES.items())
+    yield "| `<AGENT>_MEMORY_RETENTION_DAYS` | `agents.retention_days`, for any agent; `ALDEN_MEMORY_RETENTION_DAYS` |"
 
 
 def section_pages() -> Iterator[str]:

@@ -131,3 +131,32 @@ def test_the_example_with_everything_uncommented_is_the_default(configure):
     read, default = configure(text), configure("")
     assert read.model_copy(update={"server": default.server}) == default
     assert {name: set(section) for name, section in yaml.safe_load(text).items()} == known_names()
+
+
+def test_the_variables_of_the_published_interface_for_agents(configure):
+    agents = configure(
+        "agents: {retention_days: {alice: 7, alden: 3}}",
+        MEMORY_SYNC_INTERVAL="120",
+        MEMORY_LOCK_TIMEOUT="30",
+        CONFLICT_RESOLUTION_STRATEGY="MANUAL_REVIEW",
+        ALDEN_MEMORY_RETENTION_DAYS="90",
+        MY_OWN_AGENT_MEMORY_RETENTION_DAYS="14",
+    ).agents
+    assert (agents.sync_interval_seconds, agents.lock_seconds) == (120, 30)
+    assert agents.conflict_strategy == "manual_review"
+    assert agents.retention_days == {"alden": 90, "alice": 7, "my_own_agent": 14}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("MEMORY_SYNC_INTERVAL", "5"),
+        ("MEMORY_LOCK_TIMEOUT", "7200"),
+        ("CONFLICT_RESOLUTION_STRATEGY", "coin"),
+        ("ALDEN_MEMORY_RETENTION_DAYS", "0"),
+        ("ANY_MEMORY_RETENTION_DAYS", "three weeks"),
+    ],
+)
+def test_a_wrong_variable_for_agents_stops_the_start_with_its_name(configure, variable, value):
+    with pytest.raises(ConfigError, match=variable):
+        configure("", **{variable: value})

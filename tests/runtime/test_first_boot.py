@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth import authenticate
 from django.core.management import call_command
 
+from agents_app.models import AgentProfile
 from memoryhub.access.models import ApiKey, Tenant
 from memoryhub.access.principals import system_principal
 from memoryhub.access.services import tenants
@@ -38,3 +39,15 @@ def test_a_hub_in_use_gets_nothing(as_role):
     with as_role("memoryhub_owner"):
         tenants.ensure(principal=system_principal("test"), tenant_id="acme")
         assert first_boot() == ""
+
+
+def test_the_first_tenant_has_the_published_agents(as_role):
+    with as_role("memoryhub_owner"):
+        first_boot()
+        found = AgentProfile.objects.filter(tenant_id="default").values_list("agent_id", "priority", "retention_days")
+        assert sorted(found) == [
+            ("alden", "high", 90),
+            ("alice", "medium", 60),
+            ("mimic", "low", 30),
+            ("sentry", "medium", 180),
+        ]

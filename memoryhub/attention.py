@@ -14,6 +14,7 @@ from django.db.models import Exists, Min, OuterRef
 from django.urls import reverse
 from django.utils import timezone
 
+from agents_app import selectors_queue
 from memoryhub.access.models import ApiKey
 from memoryhub.access.principals import Principal
 from memoryhub.access.services.keys import within_reach
@@ -32,7 +33,10 @@ MOST_COUNTED = 1000
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One line of the list. ``count`` None: it could not be counted. ``link`` leads to where it is dealt with."""
+    """One line of the list. ``count`` None: it could not be counted. ``link`` leads to where it is dealt with.
+
+    ``takes``: the link changes something, so it is a button that posts.
+    """
 
     count: int | None
     title: str
@@ -40,6 +44,7 @@ class Waiting:
     link: str = ""
     action: str = "Open"
     urgent: bool = False
+    takes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,45 @@ def object_link(model: str, pk: object) -> str:
     if apps.get_model(model) not in admin.site._registry:
         return ""
     return reverse(f"admin:{model.replace('.', '_')}_change", args=[pk])
+
+
+CONFLICTS = "agents_app.conflict"
+
+
+def pressing_conflicts(principal: Principal) -> list[Waiting]:
+    """Overdue ones, and critical ones."""
+    found = selectors_queue.counts(principal)
+    lines = (
+        ("overdue", "Overdue conflict", "Past their due time, and their memories stay disputed."),
+        ("critical", "Critical conflict", "Agents work with a disputed value until somebody decides."),
+    )
+    return [
+        Waiting(
+            found[view],
+            plural(found[view], title, f"{title}s"),
+            detail,
+            list_link(CONFLICTS, view=view),
+            "Review",
+            urgent=True,
+        )
+        for view, title, detail in lines
+        if found[view]
+    ]
+
+
+def conflicts_to_decide(principal: Principal) -> list[Waiting]:
+    """Those of the reviewer, and those that nobody has taken."""
+    found = selectors_queue.counts(principal)
+    lines: list[Waiting] = []
+    if found["mine"]:
+        title = plural(found["mine"], "Conflict assigned to you", "Conflicts assigned to you")
+        lines.append(Waiting(found["mine"], title, "", list_link(CONFLICTS, view="mine"), "Review"))
+    if found["unassigned"]:
+        oldest = selectors_queue.oldest_unassigned(principal)
+        title = plural(found["unassigned"], "Conflict that nobody has taken", "Conflicts that nobody has taken")
+        detail = f"The oldest was found {relative(oldest)}." if oldest else ""
+        lines.append(Waiting(found["unassigned"], title, detail, list_link(CONFLICTS, view="unassigned"), "Review"))
+    return lines
 
 
 def parked_deliveries(principal: Principal) -> list[Waiting]:
@@ -187,8 +231,10 @@ def health_parts() -> list[HealthPart]:
 
 
 CHECKS = (
+    Check("Overdue and critical conflicts", CONFLICTS, pressing_conflicts),
     Check("Parked deliveries", "sync.delivery", parked_deliveries),
     Check("Hand-offs that came back", "sessions_app.handoff", handoffs_turned_back),
+    Check("Conflicts to decide", CONFLICTS, conflicts_to_decide),
     Check("Failing jobs", "sync.jobrun", failed_jobs),
     Check("Health", "sync.heartbeat", degraded_health),
     Check("Keys that end soon", "access.apikey", expiring_keys),

@@ -11,6 +11,9 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
+from agents_app import selectors_queue
+from memoryhub.access.admin.base import principal_of
+
 
 @dataclass(frozen=True)
 class Item:
@@ -32,6 +35,10 @@ GROUPS: dict[str, tuple[Item, ...]] = {
         Item("search.indexrow", "Search index", "manage_search"),
         Item("search.vectorindex", "Vector indexes", "hub"),
         Item("search.vectorspace", "Search model", "neurology"),
+    ),
+    "Agents": (
+        Item("agents_app.candidate", "Offered values", "alt_route"),
+        Item("agents_app.presence", "Reviewers at work", "visibility"),
     ),
     "Sessions": (
         Item("sessions_app.session", "Sessions", "forum"),
@@ -68,11 +75,19 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         "title": "",
         "items": [
             {"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")},
+            *conflicts(request),
             {"title": "API reference", "icon": "api", "link": reverse("docs"), "active": False},
         ],
     }
     groups = [{"title": title, "items": list(links(request, items))} for title, items in GROUPS.items()]
     return [work, *(group for group in groups if group["items"])]
+
+
+def conflicts(request: HttpRequest) -> Iterator[dict[str, Any]]:
+    """The reviewers' work place, with how many conflicts wait; nothing beside it when none does."""
+    for found in links(request, (Item("agents_app.conflict", "Conflicts", "call_split"),)):
+        waiting = selectors_queue.badge(principal_of(request))
+        yield {**found, **({"badge": f"{waiting:,}", "badge_variant": "warning"} if waiting else {})}
 
 
 def links(request: HttpRequest, items: tuple[Item, ...]) -> Iterator[dict[str, Any]]:

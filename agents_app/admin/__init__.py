@@ -1,0 +1,3 @@
+from agents_app.admin import conflicts
+
+__all__ = ["conflicts"]

@@ -35,9 +35,6 @@ def slides() -> dict[str, int]:
     }
 
 
-def life_rules(*, short_term_days: float | None = None) -> dict[str, Any]:
-    """``lives`` and ``slides`` as the write function takes them; an agent's retention replaces the short_term life."""
-    found = lives()
-    if short_term_days is not None:
-        found[Layer.SHORT_TERM.value] = short_term_days * DAY
-    return {"lives": found, "slides": slides()}
+def life_rules() -> dict[str, Any]:
+    """``lives`` and ``slides`` as the write function takes them."""
+    return {"lives": lives(), "slides": slides()}

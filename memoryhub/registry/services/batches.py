@@ -8,13 +8,10 @@ from time import perf_counter
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-
 from memoryhub.access.exceptions import HubError, NotFound
 from memoryhub.access.principals import Principal
 from memoryhub.access.trips import one_call
 from memoryhub.access.walls import behind_walls
-from memoryhub.registry import hooks
 from memoryhub.registry.models import ContextEntry, EphemeralEntry
 from memoryhub.registry.services import access_log
 from memoryhub.registry.services.addresses import reading_addresses
@@ -25,7 +22,6 @@ from memoryhub.registry.services.entries import (
     encoded,
     prepared,
     settled,
-    store_with_hooks,
     write_many,
 )
 from memoryhub.registry.services.records import Entry, rows_of
@@ -63,21 +59,10 @@ def store_many(drafts: Sequence[Draft | HubError], *, principal: Principal) -> l
 
 
 def store_together(items: list[tuple[int, Draft, Principal]], walls: Principal) -> dict[int, Outcome]:
-    if hooks.any_registered():
-        with behind_walls(walls):
-            return {number: store_in_savepoint(draft, caller) for number, draft, caller in items}
     if not any(draft.parent_id for _, draft, _ in items):
         return write_together(items, walls)
     with behind_walls(walls):
         return write_together(items, walls)
-
-
-def store_in_savepoint(draft: Draft, caller: Principal) -> Outcome:
-    try:
-        with transaction.atomic():
-            return store_with_hooks(draft, caller)
-    except HubError as error:
-        return error
 
 
 def write_together(items: list[tuple[int, Draft, Principal]], walls: Principal) -> dict[int, Outcome]:

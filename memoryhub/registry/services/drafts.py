@@ -54,7 +54,6 @@ class Attributes:
     reason: str = ""
     if_version: int | None = None
     if_present: bool = False
-    short_term_days: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +131,7 @@ def attributes_of(named: Attributes) -> dict[str, Any]:
         order["if_present"] = True
     if named.if_version is not None:
         order["if_version"] = named.if_version
-    return order | life_rules(short_term_days=named.short_term_days)
+    return order | life_rules()
 
 
 def with_value(order: dict[str, Any], value: Any) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from memoryhub.access.exceptions import HubError, Invalid, NotFound
 from memoryhub.access.principals import Principal
 from memoryhub.access.trips import one_call
 from memoryhub.access.walls import behind_walls
-from memoryhub.registry import hooks
 from memoryhub.registry.exceptions import (
     DurableExists,
     EntryExists,
@@ -76,9 +75,12 @@ def store(draft: Draft, *, principal: Principal) -> Stored:
     EntryStale (``if_*`` do not hold), EntryExists (``on_conflict="fail"``), DurableExists.
     """
     draft, caller = settled(draft, principal)
-    if hooks.any_registered():
-        return store_with_hooks(draft, caller)
-    return store_plainly(draft, caller)
+    order, act = prepared(draft, caller)
+    if draft.parent_id:
+        with behind_walls(caller):
+            check_parent(draft.parent_id, caller)
+            return write(order, act, caller)
+    return write(order, act, caller)
 
 
 def settled(draft: Draft, principal: Principal) -> tuple[Draft, Principal]:
@@ -90,23 +92,6 @@ def settled(draft: Draft, principal: Principal) -> tuple[Draft, Principal]:
     if layer == "ephemeral" and draft.parent_id:
         raise Invalid("parent_id", "An ephemeral entry has no parent. Choose a durable layer.")
     return replace(draft, scope=draft.scope or default_scope(caller.named_user), layer=layer), caller
-
-
-def store_with_hooks(draft: Draft, caller: Principal) -> Stored:
-    with behind_walls(caller):
-        draft = hooks.run_before(draft, caller)
-        stored = store_plainly(draft, caller)
-        hooks.run_after(draft, stored, caller)
-        return stored
-
-
-def store_plainly(draft: Draft, caller: Principal) -> Stored:
-    order, act = prepared(draft, caller)
-    if draft.parent_id:
-        with behind_walls(caller):
-            check_parent(draft.parent_id, caller)
-            return write(order, act, caller)
-    return write(order, act, caller)
 
 
 def prepared(draft: Draft, caller: Principal) -> tuple[dict[str, Any], dict[str, Any]]:

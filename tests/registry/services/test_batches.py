@@ -6,10 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from memoryhub.access.exceptions import Forbidden, HubError, Invalid, NotFound, TenantMismatch
+from memoryhub.access.exceptions import HubError, Invalid, NotFound, TenantMismatch
 from memoryhub.access.models import AuditEvent, Grant
 from memoryhub.access.walls import behind_walls
-from memoryhub.registry import hooks
 from memoryhub.registry.exceptions import DurableExists, EntryExists, ParentNotFound
 from memoryhub.registry.models import AccessRecord, ContextEntry
 from memoryhub.registry.services import batches, entries
@@ -48,20 +47,6 @@ def test_a_parent_of_another_agent_refuses_one_entry_only(store, caller):
     hidden = store("hidden", scope="agent", by=agent("alice")).entry_id
     drafts = [Draft(key="a", value=1, parent_id=hidden), Draft(key="b", value=1)]
     assert [type(outcome) for outcome in batches.store_many(drafts, principal=caller)] == [ParentNotFound, Stored]
-
-
-def test_a_hook_refuses_one_entry_only(caller):
-    def no_secrets(draft, principal):
-        if draft.category == "secret":
-            raise Forbidden()
-        return draft
-
-    hooks.before_store(no_secrets)
-    try:
-        drafts = [Draft(key="a", value=1, category="secret"), Draft(key="b", value=1)]
-        assert [type(o) for o in batches.store_many(drafts, principal=caller)] == [Forbidden, Stored]
-    finally:
-        hooks.unregister(no_secrets)
 
 
 def test_entries_are_read_by_ids_in_the_order_asked(store, caller):

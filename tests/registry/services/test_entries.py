@@ -5,14 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
 
-from memoryhub.access.exceptions import Forbidden, Invalid, NotFound, TooLarge
+from memoryhub.access.exceptions import Invalid, TooLarge
 from memoryhub.access.models import AuditEvent
-from memoryhub.access.principals import Principal
 from memoryhub.access.services.audit import digest
 from memoryhub.access.walls import behind_walls
-from memoryhub.registry import hooks
 from memoryhub.registry.exceptions import (
     DurableExists,
     EntryExists,
@@ -21,7 +18,7 @@ from memoryhub.registry.exceptions import (
 )
 from memoryhub.registry.models import ContextEntry, EntryVersion
 from memoryhub.registry.services import entries
-from memoryhub.registry.services.drafts import Change, Draft
+from memoryhub.registry.services.drafts import Change
 from memoryhub.search.models import IndexRow
 from memoryhub.sync import stores
 from memoryhub.sync.models import Delivery, SyncEvent
@@ -201,36 +198,3 @@ def test_a_store_is_one_round_trip(store, caller, django_assert_num_queries):
         store("k", 2)
     with behind_walls(caller), django_assert_num_queries(1):
         entries.retrieve(key="k", principal=caller)
-
-
-def test_hooks_run_inside_the_store_and_can_abort_it(store, caller):
-    seen = []
-
-    def before(draft: Draft, principal: Principal) -> Draft:
-        if draft.category == "restricted":
-            raise Forbidden("This category never leaves the agent.", code="restricted")
-        return draft
-
-    def after(draft: Draft, stored, principal: Principal) -> None:
-        seen.append((draft.key, stored.sync_version, connection.in_atomic_block))
-        if draft.value == "boom":
-            raise Forbidden("no")
-
-    def ten_days(principal: Principal) -> float:
-        return 10
-
-    hooks.before_store(before)
-    hooks.after_store(after)
-    hooks.retention(ten_days)
-    try:
-        stored = store("k", 1, layer="short_term")
-        for fields in ({"category": "restricted"}, {"value": "boom"}):
-            with pytest.raises(Forbidden):
-                store("other", **fields)
-    finally:
-        for hook in (before, after, ten_days):
-            hooks.unregister(hook)
-    assert stored.expires_at - stored.updated_at == timedelta(days=10)
-    assert seen == [("k", 1, True), ("other", 1, True)]
-    with pytest.raises(NotFound):
-        entries.retrieve(key="other", principal=caller)

@@ -19,3 +19,19 @@ class AlreadyRegistered(Conflict):
 
 class ProfileStale(VersionStale):
     """The profile was changed since the version that you named. Read it again and repeat."""
+
+
+class RuleStale(VersionStale):
+    """The sharing rule was changed since the version that you named. Read it again and repeat."""
+
+
+class RuleExists(Conflict):
+    """There is already a rule of this kind for this category and agent. Change that rule instead."""
+
+    code = "rule_exists"
+
+
+class MatrixStale(Conflict):
+    """Others changed sharing rules since you looked. Nothing was saved: look at their cells and decide anew."""
+
+    code = "matrix_stale"

@@ -40,7 +40,7 @@ class SharingRule(models.Model):
         ordering = ["tenant_id", "category", "action", "from_agent"]
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant_id", "category", "action", "from_agent"],
+                fields=["tenant_id", "category", "action", "from_agent", "can_write"],
                 name="one_rule_of_a_kind",
                 nulls_distinct=False,
             ),
@@ -93,7 +93,14 @@ class Regrant(models.Model):
     reason = models.TextField(default="", db_default="")
     started_by = models.TextField(default="", db_default="")
     status = models.TextField(choices=Status.choices, default=Status.WAITING, db_default="waiting")
+    starts_after = models.BigIntegerField(
+        null=True, help_text="Transactions before this one may have read the older rules."
+    )
+    cursor_agent = models.TextField(default="", db_default="")
     cursor = models.UUIDField(null=True)
+    skipped = ArrayField(
+        models.UUIDField(), default=list, db_default=[], help_text="Somebody was writing them: taken again at the end."
+    )
     total = models.BigIntegerField(null=True)
     done = models.BigIntegerField(default=0, db_default=0)
     granted = models.BigIntegerField(default=0, db_default=0)

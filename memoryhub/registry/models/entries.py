@@ -166,7 +166,9 @@ class ContextEntry(EntryFields):
                 name="entries_of_session",
             ),
             models.Index(
-                fields=["tenant_id", "agent_id"], condition=models.Q(agent_id__isnull=False), name="entries_of_agent"
+                fields=["tenant_id", "agent_id", "id"],
+                condition=models.Q(agent_id__isnull=False),
+                name="entries_by_agent",
             ),
             models.Index(fields=["parent"], condition=models.Q(parent__isnull=False), name="entries_of_parent"),
             models.Index(

@@ -13,10 +13,13 @@ from django.db.models import F
 from memoryhub.access.exceptions import NotFound
 from memoryhub.access.principals import Principal
 from memoryhub.registry.exceptions import EntryStale, EphemeralEntryError, LegalHold, NotGranted, PermanentEntry
-from memoryhub.registry.models import ContextEntry, EphemeralEntry
+from memoryhub.registry.models import ContextEntry, EphemeralEntry, Scope
 from memoryhub.registry.models.entries import ClockTimestamp
 from memoryhub.registry.services import acts
+from memoryhub.registry.services.entries import REFUSALS
 
+#: An order without content: only something about the entry changes.
+MAY_AMEND = "SELECT registry_may_write(r, '{}', %s::jsonb, false) FROM memory_context_registry r WHERE r.id = %s"
 RECORD = (
     "SELECT registry_record(e, %s, job->'act') FROM jsonb_array_elements(%s::jsonb) AS job "
     "JOIN memory_context_registry e ON e.id = (job->>'id')::uuid ORDER BY e.id"
@@ -53,10 +56,25 @@ def check_removable(entry: ContextEntry, *, principal: Principal, reason: str) -
 
 
 def amend(entry: ContextEntry, *, did: str, principal: Principal, reason: str = "", **fields: Any) -> ContextEntry:
-    """Writes the fields as a new version of a locked entry; gives the entry as it is then."""
+    """Writes the fields as a new version of a locked entry; gives the entry as it is then.
+
+    Raises what the house rules have against it (LowerPriority).
+    """
+    refuse_by_rules(entry, principal)
     amend_many([entry.pk], did=did, principal=principal, reason=reason, keys={entry.pk: entry.key}, **fields)
     entry.refresh_from_db()
     return entry
+
+
+def refuse_by_rules(entry: ContextEntry, principal: Principal) -> None:
+    """An agent's own memory is its own business; what another one does to it the rules may forbid."""
+    if entry.scope != Scope.AGENT or principal.agent_id in (None, entry.agent_id):
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(MAY_AMEND, [json.dumps(acts.act(principal)), entry.pk])
+        [(refused,)] = cursor.fetchall()
+    if refused is not None:
+        raise REFUSALS[refused]()
 
 
 def amend_many(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agents_app.models import AgentProfile
-from agents_app.services import profiles
+from agents_app.services import profiles, sharing_defaults
 from memoryhub.access.models import Agent
 from memoryhub.access.principals import Principal
 from memoryhub.access.services import agents
@@ -60,7 +60,9 @@ def install(*, principal: Principal, tenant_id: str) -> list[str]:
     """
     principal.require("admin")
     with behind_walls(inside := principal.within(tenant_id)):
-        return [agent_id for agent_id, said in AGENTS.items() if install_agent(inside, tenant_id, agent_id, said)]
+        made = [agent_id for agent_id, said in AGENTS.items() if install_agent(inside, tenant_id, agent_id, said)]
+        sharing_defaults.install(principal=inside, tenant_id=tenant_id)
+        return made
 
 
 def install_agent(principal: Principal, tenant_id: str, agent_id: str, said: dict[str, Any]) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from agents_app.exceptions import MatrixStale, RuleExists, RuleStale
 from agents_app.models import Regrant, SharingRule
 from agents_app.services import matrix, regranting, sharing, sharing_defaults
-from agents_app.services.matrix import CellChange
+from agents_app.services.matrix_cells import CellChange
 from agents_app.services.sharing import RuleChange
 from memoryhub.access.exceptions import Invalid, NotFound, ScopeMissing
 from memoryhub.access.models import AuditEvent, Grant

@@ -6,10 +6,14 @@ from typing import Any
 
 
 class HubError(Exception):
-    """A problem document: ``status`` (HTTP), ``code`` (stable), ``detail`` (for people), ``problem`` (all of it)."""
+    """A problem document: ``status`` (HTTP), ``code`` (stable), ``detail`` (for people), ``problem`` (all of it).
 
-    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+    ``retry_after``: seconds that the hub asks to wait before the next try, or None.
+    """
+
+    def __init__(self, status: int, problem: dict[str, Any], *, retry_after: float | None = None) -> None:
         self.status = status
+        self.retry_after = retry_after
         self.problem = problem
         self.code = str(problem.get("code", "error"))
         self.detail = str(problem.get("detail", ""))

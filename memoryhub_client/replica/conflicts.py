@@ -1,0 +1,84 @@
+"""Conflicts that the replica knows of, and what was offered from here."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from typing import Any
+
+from memoryhub_client.replica import overlay
+from memoryhub_client.replica.changes import local_change
+from memoryhub_client.replica.ids import new_id
+from memoryhub_client.replica.reports import KnownConflict
+
+SELECT = "SELECT conflict_id, entry_id, status, kind, version, resolution, offer FROM conflicts"
+
+
+def offered(db: sqlite3.Connection, row: sqlite3.Row, conflict_id: str, entry_id: str) -> None:
+    """The pushed change became a candidate of a conflict: what it says is kept until that is decided."""
+    offer = {name: row[name] for name in row.keys()} | {"entry_id": entry_id}  # noqa: SIM118 - a Row iterates values
+    db.execute(
+        "INSERT INTO conflicts VALUES (?, ?, 'open', ?, 0, '', 1, ?) "
+        "ON CONFLICT (conflict_id) DO UPDATE SET offer = excluded.offer WHERE status = 'open'",
+        [conflict_id, entry_id, "edit" if row["base_version"] is not None else "creation", overlay.dumps(offer)],
+    )
+    overlay.show(db, entry_id)
+
+
+def heard(db: sqlite3.Connection, conflict: Mapping[str, Any]) -> None:
+    """What the feed says of a conflict. Decided ones let go of what was offered."""
+    known = dict(conflict)
+    conflict_id, entry_id = str(known["id"]), str(known["entry_id"])
+    status, version = str(known["status"]), int(known["version"])
+    db.execute(
+        """
+        INSERT INTO conflicts VALUES (?, ?, ?, ?, ?, ?, 1, NULL)
+        ON CONFLICT (conflict_id) DO UPDATE SET status = excluded.status, kind = excluded.kind,
+            version = excluded.version, resolution = excluded.resolution, confirmed = 1, entry_id = excluded.entry_id,
+            offer = CASE WHEN excluded.status = 'open' THEN conflicts.offer END
+        WHERE excluded.version >= conflicts.version
+        """,
+        [conflict_id, entry_id, status, str(known["kind"]), version, str(known.get("resolution") or "")],
+    )
+    if status != "open":
+        overlay.settle(db, entry_id, conflict_id)
+    overlay.show(db, entry_id)
+
+
+def forget_synced(db: sqlite3.Connection) -> None:
+    """For a reset: only what holds an offer stays, until the feed names it again or has ended."""
+    db.execute("DELETE FROM conflicts WHERE offer IS NULL")
+    db.execute("UPDATE conflicts SET confirmed = 0, version = 0")
+
+
+def rescue_unconfirmed(db: sqlite3.Connection) -> None:
+    """Offers whose conflict a restored hub has lost become refused changes: for people to retry or discard."""
+    lost = db.execute("SELECT conflict_id, entry_id, offer FROM conflicts WHERE confirmed = 0").fetchall()
+    for conflict_id, entry_id, text in lost:
+        offer = json.loads(text)
+        db.execute(
+            "INSERT INTO changes (change_id, entry_id, state, op, key, owner, user_id, value, attributes, strategy, "
+            "base_version, base_value, written_at, code, detail) "
+            "VALUES (?, ?, 'rejected', ?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?, 'conflict_lost', ?)",
+            [
+                *[new_id(), entry_id, offer["op"], offer["key"], offer["owner"], offer["user_id"], offer["value"]],
+                *[offer["attributes"], offer["strategy"], offer["written_at"]],
+                "The hub was restored from a backup that does not hold this conflict. Retry offers the change again.",
+            ],
+        )
+        db.execute("DELETE FROM conflicts WHERE conflict_id = ?", [conflict_id])
+
+
+def known_conflict(row: tuple[Any, ...]) -> KnownConflict:
+    offer = json.loads(row[6]) if row[6] else None
+    if offer is not None:
+        offer |= {"state": "offered", "code": None, "detail": None}
+        offer = local_change(tuple(offer.get(name) for name in LOCAL))
+    return KnownConflict(**dict(zip(KnownConflict.__slots__, (*row[:6], offer), strict=True)))
+
+
+LOCAL = (
+    *("change_id", "entry_id", "state", "op", "key", "user_id", "value", "attributes", "strategy", "base_version"),
+    *("base_value", "written_at", "code", "detail"),
+)

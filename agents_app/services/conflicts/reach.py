@@ -1,0 +1,117 @@
+"""Who may see, submit to and decide a conflict, and the row locks under which it happens.
+
+Locks are taken in one order: the entry first, then the conflict.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from agents_app.models import Conflict
+from agents_app.services.conflicts.results import Place
+from memoryhub.access.exceptions import Forbidden, NotFound
+from memoryhub.access.principals import Principal
+from memoryhub.access.visibility import sees_everything, tenant_rows
+from memoryhub.access.walls import writes_global
+from memoryhub.registry.exceptions import EphemeralEntryError, NotGranted
+from memoryhub.registry.models import ContextEntry, EphemeralEntry
+from memoryhub.registry.models.entries import EntryQuerySet
+from memoryhub.registry.services.addresses import writing_address
+
+
+def governs(principal: Principal) -> bool:
+    """Staff, jobs and admin keys decide about everything in their tenants."""
+    return sees_everything(principal) or principal.is_admin
+
+
+def entries_in_reach(principal: Principal) -> EntryQuerySet:
+    """The entries whose conflicts the principal may see, deleted ones included."""
+    if not governs(principal):
+        return ContextEntry.objects.visible_to(principal)
+    reach = tenant_rows(principal)
+    return ContextEntry.objects.filter(reach | Q(scope="global") if writes_global(principal) else reach)
+
+
+def conflicts_in_reach(principal: Principal) -> QuerySet[Conflict]:
+    """Conflicts of entries that the principal may see; evaluate behind its walls."""
+    entries = entries_in_reach(principal)
+    return Conflict.objects.filter(entry__in=entries).filter(Q(other=None) | Q(other__in=entries))
+
+
+def writable_entry(target: UUID | Place, principal: Principal) -> ContextEntry | None:
+    """The entry, locked; None where a place is empty. Tombstones count: a change may be offered to one.
+
+    Raises NotFound (an id that is not visible), NotGranted (readable only), EphemeralEntryError.
+    """
+    found = by_place(target, principal) if isinstance(target, Place) else visible_id(target, principal)
+    if found is None:
+        return None
+    if not ContextEntry.objects.writable_by(principal).filter(pk=found).exists():
+        raise NotGranted()
+    return locked_entry(found)
+
+
+def visible_id(entry_id: UUID, principal: Principal) -> UUID:
+    if ContextEntry.objects.visible_to(principal).filter(pk=entry_id).exists():
+        return entry_id
+    if EphemeralEntry.objects.visible_to(principal).present().filter(pk=entry_id).exists():
+        raise EphemeralEntryError()
+    raise NotFound()
+
+
+def by_place(place: Place, principal: Principal) -> UUID | None:
+    caller = principal.naming(user_id=place.user_id, session_id=place.session_id)
+    address = dict(writing_address(place.scope, caller, agent_id=place.agent_id))
+    address.pop("grantee", None)
+    columns = {name: address.get(name) for name in ("scope", "tenant_id", "user_id", "session_id", "agent_id")}
+    found: UUID | None = ContextEntry.objects.filter(key=place.key, **columns).values_list("pk", flat=True).first()
+    return found
+
+
+def locked_entry(entry_id: UUID) -> ContextEntry:
+    """The row, locked until the transaction ends. Raises NotFound when it was erased meanwhile."""
+    entry: ContextEntry | None = ContextEntry.objects.filter(pk=entry_id).select_for_update(no_key=True).first()
+    if entry is None:
+        raise NotFound()
+    return entry
+
+
+def conflict_in_reach(conflict_id: UUID, principal: Principal) -> Conflict:
+    found: Conflict | None = conflicts_in_reach(principal).select_related("entry", "other").filter(pk=conflict_id).first()
+    if found is None:
+        raise NotFound("There is no conflict of that id.")
+    return found
+
+
+def locked_conflict(conflict_id: UUID, principal: Principal) -> tuple[Conflict, ContextEntry]:
+    """The conflict and its entry, both locked (the other entry of a finding too). Raises NotFound."""
+    seen = conflict_in_reach(conflict_id, principal)
+    ids = sorted(entry_id for entry_id in (seen.entry_id, seen.other_id) if entry_id is not None)
+    entries = {entry_id: locked_entry(entry_id) for entry_id in ids}
+    conflict: Conflict | None = Conflict.objects.select_for_update().filter(pk=conflict_id).first()
+    if conflict is None:
+        raise NotFound("There is no conflict of that id.")
+    conflict.entry = entries[conflict.entry_id]
+    if conflict.other_id is not None:
+        conflict.other = entries[conflict.other_id]
+    return conflict, conflict.entry
+
+
+def check_may_decide(conflict: Conflict, principal: Principal, *, automatic: bool) -> None:
+    """Staff and admin keys decide. The agent whose memory it is may let a strategy decide.
+
+    Raises ScopeMissing, Forbidden ``not_yours_to_resolve``.
+    """
+    principal.require("write")
+    if governs(principal):
+        return
+    owner = conflict.agent_id or conflict.entry.owner
+    if automatic and principal.agent_id and owner == principal.agent_id:
+        return
+    raise Forbidden(
+        "Conflicts are resolved by people and by keys with the permission 'admin'. The agent whose memory it is may "
+        "let one of the automatic strategies decide.",
+        code="not_yours_to_resolve",
+    )

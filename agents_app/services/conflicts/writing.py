@@ -1,0 +1,131 @@
+"""Writes what was submitted or decided as a version of an entry, in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from agents_app.resolution.merging import Problem
+from memoryhub.access.exceptions import Invalid
+from memoryhub.access.principals import Principal
+from memoryhub.registry.diffs import MISSING
+from memoryhub.registry.models import ContextEntry, Layer, MemoryType, Priority
+from memoryhub.registry.models.entries import ClockTimestamp
+from memoryhub.registry.services import acts, entries
+from memoryhub.registry.services.amendments import amend, check_removable
+from memoryhub.registry.services.drafts import Change, changing_order
+
+
+def write(
+    entry: ContextEntry,
+    value: Any,
+    attributes: Mapping[str, Any],
+    *,
+    principal: Principal,
+    did: str,
+    reason: str = "",
+) -> int:
+    """The locked entry gets ``value`` (MISSING: it is deleted) and attributes; gives its new version.
+
+    An archived, ended or deleted entry comes back. Locks hold. Raises what a store may raise.
+    """
+    if value is MISSING:
+        return remove(entry, principal=principal, reason=reason)
+    change = Change(value=value, reason=reason, **named(attributes))
+    order = changing_order(change, entry.pk, revive=not is_present(entry))
+    act = acts.storing(principal, key=entry.key, value=value, reason=reason, did=did)
+    return entries.write(order, act, principal).sync_version
+
+
+def is_present(entry: ContextEntry) -> bool:
+    return bool(ContextEntry.objects.present().filter(pk=entry.pk).exists())
+
+
+def remove(entry: ContextEntry, *, principal: Principal, reason: str) -> int:
+    """Deletes a locked entry; one that is deleted already stays as it is."""
+    if entry.deleted_at is not None:
+        return entry.sync_version
+    check_lock(entry, principal)
+    check_removable(entry, principal=principal, reason=reason)
+    return amend(
+        entry, did="deleted", principal=principal, reason=reason, deleted_at=ClockTimestamp()
+    ).sync_version
+
+
+def check_lock(entry: ContextEntry, principal: Principal) -> None:
+    """Raises EntryLocked or StaleFence where the entry's lock forbids the caller to write."""
+    with connection.cursor() as cursor:
+        act = acts.act(principal)
+        cursor.execute("SELECT registry_lock_refusal(%s, %s::jsonb)", [entry.pk, entries.encoded(act)])
+        refused = cursor.fetchone()[0]
+    if refused:
+        raise entries.REFUSALS[refused]()
+
+
+def named(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes as JSON under the names, and with the types, of ``Change``."""
+    found = dict(attributes)
+    for name, make in (("expires_at", datetime.fromisoformat), ("parent_id", UUID)):
+        if found.get(name) is not None:
+            found[name] = made(name, found[name], make)
+    return found
+
+
+def made(name: str, text: Any, make: Any) -> Any:
+    try:
+        return make(text)
+    except (ValueError, TypeError) as error:
+        raise Invalid(name, f"{text!r} is no valid {name}.") from error
+
+
+def problems_of_attributes(attributes: Mapping[str, Any]) -> list[Problem]:
+    """Attributes that the registry would not take, each with its reason."""
+    return [
+        Problem(f"@{name}", f"This is not a valid {name.replace('_', ' ')}.")
+        for name, said in attributes.items()
+        if not VALID[name](said)
+    ]
+
+
+def is_text(said: Any) -> bool:
+    return isinstance(said, str) and bool(said)
+
+
+def one_of(choices: Any) -> Callable[[Any], bool]:
+    return lambda said: isinstance(said, str) and said in choices.values
+
+
+def is_moment(said: Any) -> bool:
+    return said is None or (isinstance(said, str) and parses(said, datetime.fromisoformat))
+
+
+def is_uuid(said: Any) -> bool:
+    return said is None or (isinstance(said, str) and parses(said, UUID))
+
+
+def parses(text: str, make: Callable[[str], Any]) -> bool:
+    try:
+        make(text)
+    except ValueError:
+        return False
+    return True
+
+
+VALID: dict[str, Callable[[Any], bool]] = {
+    "layer": lambda said: one_of(Layer)(said) and said != Layer.EPHEMERAL,
+    "priority": one_of(Priority),
+    "category": is_text,
+    "source": is_text,
+    "memory_type": one_of(MemoryType),
+    "importance": lambda said: isinstance(said, (int, float)) and not isinstance(said, bool) and 0 <= said <= 1,
+    "tags": lambda said: isinstance(said, list) and all(isinstance(tag, str) for tag in said),
+    "metadata": lambda said: isinstance(said, dict),
+    "encrypted": lambda said: isinstance(said, bool),
+    "expires_at": is_moment,
+    "parent_id": is_uuid,
+    "session_id": lambda said: said is None or is_text(said),
+}

@@ -33,7 +33,7 @@ def distinct(items: list[Any]) -> bool:
 
 def merge_order(base: Names, current: Names, incoming: Names) -> Names | None:
     """The set of names after the additions and removals of both sides, in order; None when both reordered."""
-    if current == base or current == incoming:
+    if current in (base, incoming):
         return incoming
     if incoming == base:
         return current
@@ -64,7 +64,9 @@ def with_additions(order: Names, other: Names, base: set[Hashable]) -> Names:
 def merge_sets(base: list[Any], current: list[Any], incoming: list[Any]) -> list[Any] | None:
     names = [[frozen(item) for item in side] for side in (base, current, incoming)]
     order = merge_order(*names)
-    values = {name: item for side in (base, incoming, current) for name, item in zip(map(frozen, side), side, strict=True)}
+    values = {
+        name: item for side in (base, incoming, current) for name, item in zip(map(frozen, side), side, strict=True)
+    }
     return None if order is None else [values[name] for name in order]
 
 

@@ -22,9 +22,7 @@ def merge_texts(base: str, current: str, incoming: str, *, both: bool = False) -
     return "\n".join(merged)
 
 
-def lines_of(
-    chunk: Chunk, base: list[str], current: list[str], incoming: list[str], *, both: bool
-) -> list[str] | None:
+def lines_of(chunk: Chunk, base: list[str], current: list[str], incoming: list[str], *, both: bool) -> list[str] | None:
     old, mine, theirs = base[slice(*chunk.base)], current[slice(*chunk.current)], incoming[slice(*chunk.incoming)]
     if mine in (old, theirs):
         return theirs

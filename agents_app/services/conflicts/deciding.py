@@ -12,7 +12,6 @@ from agents_app.exceptions import ConflictMoved
 from agents_app.models import Conflict, Strategy
 from agents_app.resolution import preview_all
 from agents_app.resolution.applying import UNNAMED, Resolution, apply
-from agents_app.resolution.cases import Case
 from agents_app.resolution.merging import Problem
 from agents_app.resolution.strategies import side_of
 from agents_app.services.conflicts import records, writing

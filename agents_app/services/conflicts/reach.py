@@ -79,7 +79,9 @@ def locked_entry(entry_id: UUID) -> ContextEntry:
 
 
 def conflict_in_reach(conflict_id: UUID, principal: Principal) -> Conflict:
-    found: Conflict | None = conflicts_in_reach(principal).select_related("entry", "other").filter(pk=conflict_id).first()
+    found: Conflict | None = (
+        conflicts_in_reach(principal).select_related("entry", "other").filter(pk=conflict_id).first()
+    )
     if found is None:
         raise NotFound("There is no conflict of that id.")
     return found

@@ -112,9 +112,7 @@ def record_decision(entry: ContextEntry, kind: Conflict.Kind, candidate: Candida
 
 def change(conflict: Conflict, **fields: Any) -> Conflict:
     """Changes a locked conflict, raising its version."""
-    Conflict.objects.filter(pk=conflict.pk).update(
-        version=F("version") + 1, updated_at=ClockTimestamp(), **fields
-    )
+    Conflict.objects.filter(pk=conflict.pk).update(version=F("version") + 1, updated_at=ClockTimestamp(), **fields)
     conflict.refresh_from_db()
     return conflict
 

@@ -178,9 +178,7 @@ def write_current(entry: ContextEntry, said: Submission) -> Submitted:
 
 
 def write_as(entry: ContextEntry, said: Submission, *, did: str) -> int:
-    return writing.write(
-        entry, said.wanted, said.attributes, principal=said.principal, did=did, reason=said.reason
-    )
+    return writing.write(entry, said.wanted, said.attributes, principal=said.principal, did=did, reason=said.reason)
 
 
 def stale(entry: ContextEntry, said: Submission) -> Submitted:
@@ -248,9 +246,7 @@ def wait(entry: ContextEntry, said: Submission, kind: Conflict.Kind, strategy: s
     conflict = records.open_conflict_of(entry)
     if conflict is None:
         case = case_of(entry, [candidate], proposal=kind == Conflict.Kind.PROPOSAL)
-        conflict = records.open_conflict(
-            entry, kind, case, principal=said.principal, strategy=said.strategy, why=why
-        )
+        conflict = records.open_conflict(entry, kind, case, principal=said.principal, strategy=said.strategy, why=why)
         records.attach(conflict, candidate)
         records.announce(conflict, entry, "opened", principal=said.principal, reason=why)
     else:

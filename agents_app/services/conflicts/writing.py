@@ -51,9 +51,7 @@ def remove(entry: ContextEntry, *, principal: Principal, reason: str) -> int:
         return entry.sync_version
     check_lock(entry, principal)
     check_removable(entry, principal=principal, reason=reason)
-    return amend(
-        entry, did="deleted", principal=principal, reason=reason, deleted_at=ClockTimestamp()
-    ).sync_version
+    return amend(entry, did="deleted", principal=principal, reason=reason, deleted_at=ClockTimestamp()).sync_version
 
 
 def check_lock(entry: ContextEntry, principal: Principal) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from agents_app.exceptions import ConflictMoved
 from agents_app.models import AgentProfile, Candidate, Conflict
@@ -271,7 +269,7 @@ def test_who_may_not_write_is_rejected():
 
 
 def test_who_may_see_and_decide():
-    entry_id, conflict_id = clashing()
+    _entry_id, conflict_id = clashing()
     with pytest.raises(NotFound):
         conflicts.preview(conflict_id, principal=agent("spy", tenant="globex"))
     with pytest.raises(Forbidden, match="admin"):

@@ -23,5 +23,5 @@ END $$;
 class Migration(migrations.Migration):
     """Readers of a disputed entry see what was offered."""
 
-    dependencies = [("agents_app", "0001_initial"), ("registry", "0008_house_rules")]
+    dependencies = [("agents_app", "0002_rules_in_the_write_path"), ("registry", "0008_house_rules")]
     operations = [migrations.RunSQL(ALTERNATIVES, NONE)]

@@ -8,8 +8,19 @@ class AgentsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from memoryhub.sync import jobs
+        from agents_app.stores import FeedStore
+        from memoryhub.sync import jobs, stores
 
+        stores.register(FeedStore())
+        jobs.register(
+            jobs.Job(
+                "purge_feeds",
+                "agents_app.services.replicas.purge",
+                60,
+                "Removes from the change feeds what left a slice long ago.",
+                1000,
+            )
+        )
         jobs.register(
             jobs.Job(
                 "regrants",

@@ -33,12 +33,12 @@ def operations(result: dict[str, Any]) -> Iterator[Operation]:
 
 
 def takers_of_ids(result: dict[str, Any]) -> dict[str, list[str]]:
-    """Names of ids in addresses, and the operations there."""
+    """Names of ids in addresses, and the operations there. An address of several ids needs more than one of them."""
     found: dict[str, list[str]] = {}
     for operation in operations(result):
-        for one in operation.get("parameters", []):
-            if one["in"] == "path":
-                found.setdefault(one["name"], []).append(operation["operationId"])
+        names = [one["name"] for one in operation.get("parameters", []) if one["in"] == "path"]
+        if len(names) == 1:
+            found.setdefault(names[0], []).append(operation["operationId"])
     return found
 
 

@@ -191,6 +191,7 @@ SPECTACULAR_SETTINGS = {
         "StrategyEnum": "agents_app.models.Strategy",
         "ConflictKindEnum": "agents_app.models.Conflict.Kind",
         "ConflictStatusEnum": "agents_app.models.Conflict.Status",
+        "FeedItemKindEnum": "agents_app.models.FeedItem.Kind",
         "SharingActionEnum": "agents_app.models.SharingRule.Action",
     },
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
@@ -204,6 +205,7 @@ SPECTACULAR_SETTINGS = {
     "TAGS": [
         {"name": "context", "description": "Memories: stored by key, found, changed, restored."},
         {"name": "session", "description": "Conversations: messages, tasks, facts, hand-offs, snapshots, decisions."},
+        {"name": "agents", "description": "Agents: their slices, sharing, conflicts, sync, replicas, change feeds."},
         {"name": "hub", "description": "The hub itself."},
     ],
 }

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from agents_app.api.feed import ChangesView, ReplicasView
+
+urlpatterns: list[URLPattern] = [
+    path("agents/replicas", ReplicasView.as_view()),
+    path("agents/<str:agent_id>/changes", ChangesView.as_view()),
+]

@@ -50,6 +50,7 @@ class FeedItem(models.Model):
     object_id = models.UUIDField()
     version = models.IntegerField(default=0, db_default=0)
     can_write = models.BooleanField(default=False, db_default=False)
+    grant_id = models.UUIDField(null=True, help_text="What opened it; a grant made anew is news. Empty: its own.")
     user_id = models.TextField(null=True, help_text="Whom the entry is about.")
     reason = models.TextField(default="", db_default="")
     at = models.DateTimeField(db_default=Now())

@@ -19,6 +19,9 @@ class Replica(models.Model):
     name = models.TextField(default="", db_default="")
     epoch = models.IntegerField(help_text="The hub's epoch that it was filled in.")
     acked_seq = models.BigIntegerField(default=0, db_default=0)
+    fill_floor = models.BigIntegerField(
+        default=0, db_default=0, help_text="Up to here tombstones were gone already when it last began at 0."
+    )
     applied = models.BigIntegerField(default=0, db_default=0)
     merged = models.BigIntegerField(default=0, db_default=0)
     conflicts = models.BigIntegerField(default=0, db_default=0)

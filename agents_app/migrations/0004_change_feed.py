@@ -227,7 +227,11 @@ WHERE EXISTS (SELECT FROM memory_context_registry e WHERE e.tenant_id = a.tenant
 class Migration(migrations.Migration):
     """The change feed is computed in the database, a batch at a time."""
 
-    dependencies = [("agents_app", "0002_rules_in_the_write_path"), ("registry", "0008_house_rules"), ("sync", "0002_deliveries_fan_out")]
+    dependencies = [
+        ("agents_app", "0003_alternatives"),
+        ("registry", "0008_house_rules"),
+        ("sync", "0002_deliveries_fan_out"),
+    ]
     operations = [
         migrations.AddField(
             model_name="feeditem",

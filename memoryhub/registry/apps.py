@@ -31,6 +31,7 @@ class RegistryConfig(AppConfig):
                 "Removes for good what was deleted or archived long enough ago.",
                 100,
             ),
+            jobs.Job("sweep_locks", f"{verbs}.locks.sweep", 1, "Passes on locks that ended to those that wait."),
             jobs.Job("fold_counts", f"{verbs}.counts.fold", 5, "Adds the counts of entries together.", 10_000),
         ):
             jobs.register(job)

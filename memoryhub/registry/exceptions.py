@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
-from memoryhub.access.exceptions import Conflict, Forbidden, NotFound, VersionStale
+from memoryhub.access.exceptions import Conflict, Forbidden, NotFound, RateLimited, VersionStale
 
 
 class EntryStale(VersionStale):
@@ -61,9 +62,34 @@ class NotGranted(Forbidden):
 
 
 class EntryLocked(Conflict):
-    """Another agent holds the lock of this entry. Wait until it is released, or ask for the lock yourself."""
+    """The entry is locked. Wait until the lock is released or ends, or ask for it; its holder sends Lock-Fence."""
 
     code = "locked"
+
+    def __init__(self, holder: str, expires_at: datetime | str, retry_after: float | str | None = None) -> None:
+        """``expires_at`` as a time or in ISO 8601; ``retry_after`` in seconds, until then where it is left out."""
+        ends = datetime.fromisoformat(expires_at) if isinstance(expires_at, str) else expires_at
+        left = (ends - datetime.now(UTC)).total_seconds() if retry_after is None else float(retry_after)
+        self.retry_after = max(left, 0.0)
+        until = ends.isoformat().replace("+00:00", "Z")
+        super().__init__(
+            f"'{holder}' holds the lock of this entry until {until} at the latest. Wait, or ask for the lock yourself; "
+            "if it is yours, send its number as Lock-Fence.",
+            holder=holder,
+            expires_at=until,
+        )
+
+
+class TooManyWaiters(RateLimited):
+    """Too many callers wait for this lock already. Ask again later."""
+
+    code = "too_many_waiters"
+
+
+class NotLockHolder(Forbidden):
+    """Another agent holds this lock. Only its holder, or an administrator with a reason, can release it."""
+
+    code = "not_lock_holder"
 
 
 class StaleFence(Conflict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
@@ -16,6 +17,8 @@ from memoryhub.access.services import keys
 from memoryhub.access.services.agents import AGENT_ID
 
 AGENT_HEADER = "X-Agent-Id"
+FENCE_HEADER = "Lock-Fence"
+FENCE = re.compile(r"[1-9][0-9]{0,17}")
 KEY_IN_ADDRESS = re.compile(rf"{credentials.PREFIX}_[0-9a-f]{{16}}_[0-9a-f]{{64}}")
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: A key's use is noted once a minute; each process asks that often at most.
@@ -44,6 +47,7 @@ class ApiKeyAuthentication(BaseAuthentication):
 def principal_of(request: Request, stored: credentials.StoredKey) -> Principal:
     acting = acting_agent(request, stored.agent_id)
     principal = credentials.principal_for(stored, acting_agent=acting, request_id=request.request_id)  # type: ignore[attr-defined]
+    principal = with_fence(request, principal)
     if acting and not stored.agent_id:
         actors.check(principal, registers=registers_agents(request, principal))
     return principal
@@ -70,6 +74,16 @@ def acting_agent(request: Request, bound: str | None) -> str | None:
     if bound and named != bound:
         raise Forbidden("This key is bound to another agent.", code="agent_mismatch")
     return named
+
+
+def with_fence(request: Request, principal: Principal) -> Principal:
+    """The caller, saying by ``Lock-Fence`` which lock it holds."""
+    number = request.META.get("HTTP_LOCK_FENCE")
+    if number is None:
+        return principal
+    if not FENCE.fullmatch(number):
+        raise Invalid(FENCE_HEADER, f"Send the number that you got with the lock, for example {FENCE_HEADER}: 7.")
+    return replace(principal, fence=int(number))
 
 
 def as_utf8(header: str) -> str:

@@ -43,6 +43,15 @@ IF_NONE_MATCH = OpenApiParameter(
     enum=["*"],
     description="* stores only if there is no such entry.",
 )
+LOCK_FENCE = OpenApiParameter(
+    "Lock-Fence",
+    str,
+    OpenApiParameter.HEADER,
+    pattern="^[1-9][0-9]{0,17}$",
+    description="The number of the lock that you hold on the entry.",
+)
+#: Headers of doors that change an entry.
+CHANGING: list[Any] = [IF_MATCH, LOCK_FENCE]
 STORE_EXAMPLE = example(
     "A user's preference",
     {
@@ -80,7 +89,7 @@ class StoreView(HubView):
         "change their order. Needs `write`.",
         request=StoreInput,
         responses={200: StoredOutput, **problem_responses(404, 409, 412, 422)},
-        parameters=[IF_MATCH, IF_NONE_MATCH],
+        parameters=[*CHANGING, IF_NONE_MATCH],
         examples=[STORE_EXAMPLE],
         tags=["context"],
     )
@@ -129,7 +138,7 @@ class OneEntryView(EntryView):
         description="Needs `write` and the version that you saw in If-Match: 428 without, 412 when it has moved on.",
         request=ChangeInput,
         responses={200: StoredOutput, **problem_responses(404, 409, 412, 428)},
-        parameters=[NamingQuery, IF_MATCH],
+        parameters=[NamingQuery, *CHANGING],
         examples=[example("A new value", {"value": {"theme": "light"}}, request=True)],
         tags=["context"],
     )
@@ -144,7 +153,7 @@ class OneEntryView(EntryView):
         summary="Delete an entry",
         description="It can be restored for 30 days; an ephemeral one is gone at once. A permanent entry needs `admin` "
         "and a reason. Needs `write`.",
-        parameters=[DeleteQuery, IF_MATCH],
+        parameters=[DeleteQuery, *CHANGING],
         responses={200: DeletedOutput, **problem_responses(404, 409, 412)},
         tags=["context"],
     )

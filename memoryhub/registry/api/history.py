@@ -18,7 +18,7 @@ from memoryhub.access.api.schema import (
     problem_responses,
 )
 from memoryhub.access.api.serializers import Input
-from memoryhub.registry.api.context import IF_MATCH, EntryView
+from memoryhub.registry.api.context import CHANGING, LOCK_FENCE, EntryView
 from memoryhub.registry.api.documents import amended_document, stored_document, version_document
 from memoryhub.registry.api.preconditions import if_version
 from memoryhub.registry.api.serializers import (
@@ -76,7 +76,7 @@ class RestoreView(EntryView):
         description="Makes an old version the newest one, also of an archived or deleted entry. Needs `write`.",
         request=RestoreInput,
         responses={200: StoredOutput, **problem_responses(404, 409, 412, 422)},
-        parameters=[*BY_ID, IF_MATCH],
+        parameters=[*BY_ID, *CHANGING],
         examples=[example("Back to version 1", {"version": 1, "reason": "wrong correction"}, request=True)],
         tags=["context"],
     )
@@ -96,7 +96,7 @@ def amending(
         description=description,
         request=body,
         responses={200: AmendedOutput, **problem_responses(404, 409, 412, 422)},
-        parameters=[*BY_ID, IF_MATCH],
+        parameters=[*BY_ID, *CHANGING],
         examples=[example(summary, value, request=True)],
         tags=["context"],
     )
@@ -191,7 +191,7 @@ class EraseView(EntryView):
         "numbers and digests. 409 under a legal hold. Needs `admin` and a reason.",
         request=NeededReasonInput,
         responses={200: ErasedOutput, **problem_responses(404, 409, 422)},
-        parameters=BY_ID,
+        parameters=[*BY_ID, LOCK_FENCE],
         examples=[example("A request to be forgotten", {"reason": "request 12 of user 789"}, request=True)],
         tags=["context"],
     )

@@ -322,6 +322,7 @@ class StatsOutput(Output):
     archived_count = serializers.IntegerField()
     deleted_count = serializers.IntegerField(help_text="Tombstones that can still be restored.")
     active_sessions = serializers.IntegerField()
+    active_locks = serializers.IntegerField()
     active_tenants = serializers.IntegerField()
     total_accesses = serializers.IntegerField()
     cache_size = serializers.DictField(child=serializers.IntegerField())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from memoryhub.registry.api import batches, context, history, relatives
+from memoryhub.registry.api import batches, context, history, locks, relatives
 
 ENTRY = "context/<uuid:entry_id>"
 
@@ -24,5 +24,9 @@ urlpatterns = [
     path(f"{ENTRY}/children", relatives.ChildrenView.as_view(), name="context-children"),
     path(f"{ENTRY}/grants", relatives.GrantsView.as_view(), name="context-grants"),
     path(f"{ENTRY}/grants/<str:agent_id>", relatives.GrantView.as_view(), name="context-grant"),
+    path(f"{ENTRY}/lock", locks.LockView.as_view(), name="context-lock"),
+    path(f"{ENTRY}/lock/renew", locks.RenewView.as_view(), name="context-lock-renew"),
+    path(f"{ENTRY}/lock/force-release", locks.ForceReleaseView.as_view(), name="context-lock-force-release"),
+    path("locks", locks.LocksView.as_view(), name="locks"),
     path("stats", relatives.StatsView.as_view(), name="stats"),
 ]

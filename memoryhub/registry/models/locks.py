@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Self
+
 from django.db import models
 from django.db.models.functions import Now
 
 from memoryhub.access.visibility import TenantQuerySet
-from memoryhub.registry.models.entries import ContextEntry
+from memoryhub.registry.models.entries import ClockTimestamp, ContextEntry
+
+
+class LockQuerySet(TenantQuerySet):
+    def held(self) -> Self:
+        return self.filter(holder__isnull=False, expires_at__gt=ClockTimestamp())
+
+
+class WaiterQuerySet(TenantQuerySet):
+    def waiting(self, lapse_seconds: float) -> Self:
+        """In their order; those that did not ask again for that long have lost their place."""
+        return self.filter(asked_at__gt=ClockTimestamp() - timedelta(seconds=lapse_seconds)).order_by("id")
 
 
 class EntryLock(models.Model):
@@ -23,7 +37,7 @@ class EntryLock(models.Model):
     expires_at = models.DateTimeField(null=True)
     reason = models.TextField(default="", db_default="")
 
-    objects = TenantQuerySet.as_manager()
+    objects = LockQuerySet.as_manager()
 
     class Meta:
         db_table = "memory_locks"
@@ -56,7 +70,7 @@ class LockWaiter(models.Model):
     queued_at = models.DateTimeField(db_default=Now())
     asked_at = models.DateTimeField(db_default=Now())
 
-    objects = TenantQuerySet.as_manager()
+    objects = WaiterQuerySet.as_manager()
 
     class Meta:
         db_table = "memory_lock_waiters"
@@ -65,3 +79,8 @@ class LockWaiter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.waiter} waits for {self.entry_id}"
+
+
+def unlocked() -> models.Q:
+    """Entries whose lock nobody holds."""
+    return ~models.Q(lock__holder__isnull=False, lock__expires_at__gt=ClockTimestamp())

@@ -16,7 +16,7 @@ from memoryhub.registry.exceptions import EntryStale, EphemeralEntryError, Legal
 from memoryhub.registry.models import ContextEntry, EphemeralEntry, Scope
 from memoryhub.registry.models.entries import ClockTimestamp
 from memoryhub.registry.services import acts
-from memoryhub.registry.services.entries import REFUSALS
+from memoryhub.registry.services.entries import refusal_named
 
 #: An order without content: only something about the entry changes.
 MAY_AMEND = "SELECT registry_may_write(r, '{}', %s::jsonb, false) FROM memory_context_registry r WHERE r.id = %s"
@@ -27,11 +27,17 @@ RECORD = (
 
 
 def amendable(
-    entry_id: UUID, *, principal: Principal, if_version: int | None = None, deleted: bool = False
+    entry_id: UUID,
+    *,
+    principal: Principal,
+    if_version: int | None = None,
+    deleted: bool = False,
+    writing: bool = True,
 ) -> ContextEntry:
-    """The durable entry, locked, archived or not; a tombstone only with ``deleted``.
+    """The durable entry, its row locked, archived or not; a tombstone only with ``deleted``.
 
-    Raises NotFound, NotGranted (readable only), EphemeralEntryError, EntryStale.
+    ``writing=False``: only what belongs to it changes, so that nobody's lock of it stands in the way.
+    Raises NotFound, NotGranted (readable only), EphemeralEntryError, EntryLocked, StaleFence, EntryStale.
     """
     visible = ContextEntry.objects.visible_to(principal).filter(pk=entry_id)
     visible = visible if deleted else visible.present(archived=True)
@@ -42,9 +48,21 @@ def amendable(
         raise NotFound()
     if not ContextEntry.objects.writable_by(principal).filter(pk=entry_id).exists():
         raise NotFound() if entry.deleted_at else NotGranted()
+    if writing:
+        check_lock(entry_id, principal)
     if if_version is not None and entry.sync_version != if_version:
         raise EntryStale(entry.sync_version, entry_id=str(entry_id))
     return entry
+
+
+def check_lock(entry_id: UUID, principal: Principal) -> None:
+    """Raises EntryLocked or StaleFence where a lock forbids the caller to write. The caller holds the entry's row."""
+    act = json.dumps({"actor": principal.actor, "fence": principal.fence})
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT registry_lock_refusal(%s, %s::jsonb)", [entry_id, act])
+        (refused,) = cursor.fetchone()
+    if refused:
+        raise refusal_named(refused)
 
 
 def check_removable(entry: ContextEntry, *, principal: Principal, reason: str) -> None:
@@ -74,7 +92,7 @@ def refuse_by_rules(entry: ContextEntry, principal: Principal) -> None:
         cursor.execute(MAY_AMEND, [json.dumps(acts.act(principal)), entry.pk])
         [(refused,)] = cursor.fetchall()
     if refused is not None:
-        raise REFUSALS[refused]()
+        raise refusal_named(refused)
 
 
 def amend_many(

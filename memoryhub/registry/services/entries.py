@@ -146,7 +146,13 @@ def refusal(row: tuple[Any, ...]) -> HubError | None:
         return EntryStale(version, entry_id=entry_id and str(entry_id))
     if status == "exists":
         return EntryExists(current_version=version, entry_id=str(entry_id))
-    return REFUSALS.get(status, NotFound)()
+    return refusal_named(status)
+
+
+def refusal_named(status: str) -> HubError:
+    """The error of a status; what the database tells about it stands on further lines."""
+    code, *told = status.split("\n")
+    return REFUSALS.get(code, NotFound)(*told)
 
 
 def retrieve(

@@ -1,7 +1,7 @@
 """How entries age: archived and brought back, held, reinforced; and the sweeps that do it by themselves.
 
-A sweep does one slice and says how many entries it changed. It skips what somebody is changing and
-what is under legal hold, and can be repeated or broken off at any time.
+A sweep does one slice and says how many entries it changed. It skips what somebody is changing or has
+locked, and what is under legal hold, and can be repeated or broken off at any time.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from memoryhub.access.walls import verb
 from memoryhub.registry.layers import lives, slides
 from memoryhub.registry.models import ContextEntry, EphemeralEntry, Layer
 from memoryhub.registry.models.entries import ClockTimestamp
+from memoryhub.registry.models.locks import unlocked
 from memoryhub.registry.services.amendments import amend, amend_many, amendable
 from memoryhub.registry.services.deletion import obliterate, tombstones_due
 from memoryhub.registry.strength import strength
@@ -109,7 +110,7 @@ def unarchive_session(session_id: str, *, principal: Principal, since: datetime,
         archived_at__gte=since,
         deleted_at=None,
     )
-    ids = list(archived.order_by("pk").select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
+    ids = claimed(archived, limit)
     if ids:
         life, slide = lives()[Layer.SESSION], slides()[Layer.SESSION]
         end: dict[str, Any] = {"expires_at": ClockTimestamp() + timedelta(seconds=life), "slides_seconds": slide}
@@ -157,17 +158,26 @@ def archive_weak(*, principal: Principal, limit: int) -> int:
 
 
 def archive_slice(due: QuerySet[ContextEntry], *, did: str, reason: str, principal: Principal, limit: int) -> int:
-    ids = list(due.order_by("pk").select_for_update(skip_locked=True).values_list("pk", flat=True)[: max(limit, 0)])
+    ids = claimed(due, limit)
     if ids:
         amend_many(ids, did=did, principal=principal, reason=reason, archived_at=ClockTimestamp())
     return len(ids)
 
 
+def claimed(due: QuerySet[ContextEntry], limit: int) -> list[UUID]:
+    """Ids of entries whose rows are now held for the sweep. Asked about locks once more when they are: one may have
+    been granted while the rows were looked for.
+    """
+    free = due.filter(unlocked()).order_by("pk").select_for_update(skip_locked=True, of=("self",))
+    ids = list(free.values_list("pk", flat=True)[: max(limit, 0)])
+    return list(ContextEntry.objects.filter(unlocked(), pk__in=ids).values_list("pk", flat=True)) if ids else []
+
+
 @verb
 def purge(*, principal: Principal, limit: int) -> int:
     """Removes for good what was deleted, or archived from short_term, longer ago than the settings say."""
-    due = ContextEntry.objects.filter(tombstones_due(), legal_hold=False).order_by("pk")
-    found = list(due.select_for_update(skip_locked=True)[:limit])
+    due = ContextEntry.objects.filter(tombstones_due(), legal_hold=False)
+    found = list(ContextEntry.objects.filter(pk__in=claimed(due, limit)))
     for entry in found:
         audit.record(
             "registry.entry.purged",

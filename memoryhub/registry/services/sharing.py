@@ -23,7 +23,7 @@ MAY_SHARE = "SELECT registry_may_share(r) FROM memory_context_registry r WHERE r
 @verb
 def of_entry(entry_id: UUID, *, principal: Principal) -> list[Grant]:
     """The grants of an entry, newest first. For those who may write it."""
-    entry = amendable(entry_id, principal=principal)
+    entry = amendable(entry_id, principal=principal, writing=False)
     return list(grants.of_entry(principal, entry.pk))
 
 
@@ -59,7 +59,7 @@ def refuse_restricted(entry: ContextEntry) -> None:
 
 
 def shareable(entry_id: UUID, principal: Principal) -> ContextEntry:
-    entry = amendable(entry_id, principal=principal)
+    entry = amendable(entry_id, principal=principal, writing=False)
     if entry.scope != Scope.AGENT:
         raise Invalid("scope", "Only agent-scoped entries are shared with single agents.")
     owns = entry.agent_id == principal.agent_id

@@ -11,7 +11,7 @@ from memoryhub.access.models import Tenant
 from memoryhub.access.principals import Principal
 from memoryhub.access.visibility import tenant_rows
 from memoryhub.access.walls import verb
-from memoryhub.registry.models import AccessTotal, EntryCount, EphemeralEntry
+from memoryhub.registry.models import AccessTotal, EntryCount, EntryLock, EphemeralEntry
 from memoryhub.sync.services import outbox
 
 #: Ephemeral entries are counted in their own small table, up to this many.
@@ -68,6 +68,7 @@ def get(*, principal: Principal) -> dict[str, Any]:
         **counts,
         "critical_count": counts["critical_count"] + ephemeral["critical"],
         "active_sessions": 0,
+        "active_locks": EntryLock.objects.filter(tenant_rows(principal)).held().count(),
         "active_tenants": Tenant.objects.visible_to(principal).filter(active=True).count(),
         "total_accesses": int(accesses),
         "cache_size": {"ephemeral": ephemeral["ephemeral_count"], "session": counts["session_count"]},

@@ -1,5 +1,13 @@
 from django.apps import AppConfig
 
+#: name, verb, minutes between runs, what it does, things in a slice
+JOBS = (
+    ("sync_agents", "syncing.sync_agents", 1, "Brings each agent up to date when its time has come.", 100),
+    ("sync_run_purge", "syncing.purge_runs", 60, "Deletes old records of sync runs; their totals stay.", 1000),
+    ("purge_feeds", "replicas.purge", 60, "Removes from the change feeds what left a slice long ago.", 1000),
+    ("regrants", "regranting.work", 1, "Brings the grants of stored memories in line with changed sharing rules.", 500),
+)
+
 
 class AgentsConfig(AppConfig):
     name = "agents_app"
@@ -8,24 +16,17 @@ class AgentsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from agents_app.services import retention, sync_counts, sync_steps
         from agents_app.stores import FeedStore
         from memoryhub.sync import jobs, stores
 
         stores.register(FeedStore())
-        jobs.register(
-            jobs.Job(
-                "purge_feeds",
-                "agents_app.services.replicas.purge",
-                60,
-                "Removes from the change feeds what left a slice long ago.",
-                1000,
-            )
-        )
-        jobs.register(
-            jobs.Job(
-                "regrants",
-                "agents_app.services.regranting.work",
-                1,
-                "Brings the grants of stored memories in line with changed sharing rules.",
-            )
-        )
+        for name, step in (
+            ("retention", retention.retention),
+            ("clean_up", retention.clean_up),
+            ("replicas", sync_counts.replicas),
+            ("counts", sync_counts.counts),
+        ):
+            sync_steps.register(name, step)
+        for name, work, pause, description, limit in JOBS:
+            jobs.register(jobs.Job(name, f"agents_app.services.{work}", pause, description, limit))

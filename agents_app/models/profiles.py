@@ -64,6 +64,15 @@ class AgentProfile(models.Model):
     last_synced_at = models.DateTimeField(null=True, blank=True)
     next_sync_at = models.DateTimeField(db_default=Now())
     sync_failures = models.IntegerField(default=0, db_default=0, help_text="Failed runs since the last good one.")
+    synced_seq = models.BigIntegerField(
+        default=0, db_default=0, help_text="Number in its feed up to which the last good run came."
+    )
+    sync_totals = models.JSONField(
+        default=dict, blank=True, db_default={}, help_text="What all its runs did together; runs themselves are purged."
+    )
+    retention_applied = models.FloatField(
+        null=True, blank=True, help_text="Days by which its stored short_term memories end; empty: not looked at yet."
+    )
 
     objects = TenantQuerySet.as_manager()
 

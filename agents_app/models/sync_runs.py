@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -35,6 +36,9 @@ class SyncRun(models.Model):
     through_seq = models.BigIntegerField(null=True)
     counts = models.JSONField(default=dict, db_default={})
     errors = models.JSONField(default=list, db_default=[])
+    steps_done = ArrayField(models.TextField(), default=list, db_default=[], help_text="Steps that need no more work.")
+    claimed_until = models.DateTimeField(null=True, help_text="Whoever works on it is given up for lost after this.")
+    attempts = models.IntegerField(default=0, db_default=0, help_text="Times that its process ended without notice.")
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -52,7 +56,25 @@ class SyncRun(models.Model):
                 nulls_distinct=False,
             ),
         ]
-        indexes = [models.Index(fields=["tenant_id", "agent_id", "-created_at"], name="sync_runs_of_agent")]
+        indexes = [
+            models.Index(fields=["tenant_id", "agent_id", "-created_at"], name="sync_runs_of_agent"),
+            models.Index(
+                fields=["claimed_until", "created_at"],
+                condition=Q(status__in=["waiting", "running"]),
+                name="sync_runs_open",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.agent_id}: {self.status}"
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in (self.Status.DONE, self.Status.FAILED)
+
+    @property
+    def duration_ms(self) -> int | None:
+        """From the first work on it to its end; None while it is not over."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return round((self.finished_at - self.started_at).total_seconds() * 1000)

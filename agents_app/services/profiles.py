@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -100,7 +101,14 @@ def make_key(principal: Principal, agent: Agent) -> str:
 def of_agent(agent_id: str, *, principal: Principal) -> AgentProfile:
     """What is said of an agent; where nobody said anything, an unsaved profile of version 0 with the defaults."""
     found: AgentProfile | None = AgentProfile.objects.visible_to(principal).filter(agent_id=agent_id).first()
-    return found or AgentProfile(tenant_id=principal.tenant_id or "", agent_id=agent_id, version=0)
+    return found or blank(principal.tenant_id or "", agent_id)
+
+
+def blank(tenant_id: str, agent_id: str) -> AgentProfile:
+    """What holds for an agent of whom nobody said anything: a profile of version 0, not saved."""
+    profile = AgentProfile(tenant_id=tenant_id, agent_id=agent_id, version=0)
+    profile.created_at = profile.updated_at = profile.next_sync_at = None  # type: ignore[assignment]
+    return profile
 
 
 @verb
@@ -126,12 +134,17 @@ def locked(agent_id: str, principal: Principal, if_version: int | None) -> Agent
     tenant_id = tenant_of(principal)
     if not Agent.objects.filter(tenant_id=tenant_id, agent_id=agent_id).exists():
         raise NotFound(f"There is no agent '{agent_id}' here. Register it first.")
-    fresh = AgentProfile(tenant_id=tenant_id, agent_id=agent_id, version=0)
-    AgentProfile.objects.bulk_create([fresh], ignore_conflicts=True)
+    ensure_rows(tenant_id, [agent_id])
     profile: AgentProfile = AgentProfile.objects.select_for_update().get(tenant_id=tenant_id, agent_id=agent_id)
     if if_version is not None and profile.version != if_version:
         raise ProfileStale(current_version=profile.version)
     return profile
+
+
+def ensure_rows(tenant_id: str, agent_ids: Iterable[str]) -> None:
+    """Rows for agents of whom nobody said anything yet, with the defaults."""
+    missing = [AgentProfile(tenant_id=tenant_id, agent_id=agent_id, version=0) for agent_id in agent_ids]
+    AgentProfile.objects.bulk_create(missing, ignore_conflicts=True)
 
 
 def write(profile: AgentProfile, changed: dict[str, Any]) -> None:

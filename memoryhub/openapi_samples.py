@@ -23,6 +23,7 @@ VALUES: dict[str, Any] = {
     "errors": [],
     "note": "for the weekly report",
     "resolution": "merge_content",
+    "relationship_type": "supports",
     "revoked": ["code_specialist"],
     "checksum": "3b0c4f2e6d1a9b8c7d5e4f3a2b1c0d9e8f7a6b5c4d3e2f1a0b9c8d7e6f5a4b3c",
     "content": "The login page shows a blank screen.",

@@ -25,6 +25,15 @@ class ParentNotFound(NotFound):
         super().__init__(errors=[{"field": "parent_id", "message": "There is no such parent entry."}])
 
 
+class TargetNotFound(NotFound):
+    """There is no such entry to link to."""
+
+    code = "target_not_found"
+
+    def __init__(self) -> None:
+        super().__init__(errors=[{"field": "target_id", "message": "There is no such entry to link to."}])
+
+
 class EntryExists(Conflict):
     """There is already an entry with this key. Change it, or store without on_conflict=fail."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from memoryhub.registry.api import batches, context, history, locks, relatives
+from memoryhub.registry.api import batches, context, history, links, locks, relatives
 
 ENTRY = "context/<uuid:entry_id>"
 
@@ -24,6 +24,13 @@ urlpatterns = [
     path(f"{ENTRY}/children", relatives.ChildrenView.as_view(), name="context-children"),
     path(f"{ENTRY}/grants", relatives.GrantsView.as_view(), name="context-grants"),
     path(f"{ENTRY}/grants/<str:agent_id>", relatives.GrantView.as_view(), name="context-grant"),
+    path(f"{ENTRY}/relationships", links.RelationshipsView.as_view(), name="context-relationships"),
+    path(
+        f"{ENTRY}/relationships/<uuid:relationship_id>",
+        links.RelationshipView.as_view(),
+        name="context-relationship",
+    ),
+    path(f"{ENTRY}/related", links.RelatedView.as_view(), name="context-related"),
     path(f"{ENTRY}/lock", locks.LockView.as_view(), name="context-lock"),
     path(f"{ENTRY}/lock/renew", locks.RenewView.as_view(), name="context-lock-renew"),
     path(f"{ENTRY}/lock/force-release", locks.ForceReleaseView.as_view(), name="context-lock-force-release"),

@@ -71,6 +71,7 @@ def all_recipes() -> list[Recipe]:
 from tests.contract.recipes import context as context  # noqa: E402
 from tests.contract.recipes import hub as hub  # noqa: E402
 from tests.contract.recipes import locks as locks  # noqa: E402
+from tests.contract.recipes import relationships as relationships  # noqa: E402
 from tests.contract.recipes import replicas as replicas  # noqa: E402
 from tests.contract.recipes import search as search  # noqa: E402
 from tests.contract.recipes import sessions as sessions  # noqa: E402

@@ -61,6 +61,7 @@ VALUES: dict[str, Any] = {
     "session_id": "session_abc123",
     "source": "ui_settings",
     "status": "active",
+    "strategy": "merge_content",
     "success": True,
     "summary": "15 messages (8 from user, 7 from assistant)",
     "sync_version": 3,

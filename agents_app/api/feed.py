@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,6 +17,9 @@ from agents_app.api.acting import acting_as
 from agents_app.api.feed_inputs import (
     ChangesOutput,
     ChangesQuery,
+    PushedChangeInput,
+    PushInput,
+    PushOutput,
     RegisteredOutput,
     ReplicaInput,
     ReplicaOutput,
@@ -22,13 +27,30 @@ from agents_app.api.feed_inputs import (
     replica_document,
 )
 from agents_app.selectors_feed import CONFLICT, Asked, Changes, Item
-from agents_app.services import replicas
+from agents_app.services import pushing, replicas
+from agents_app.services.pushing import Edit, Unreadable
+from memoryhub.access.api import problems
 from memoryhub.access.api.pagination import page
 from memoryhub.access.api.schema import PAGE_PARAMETERS, example, page_of, problem_responses
-from memoryhub.access.api.views import HubView
+from memoryhub.access.api.views import HubView, checker
+from memoryhub.access.exceptions import Invalid
 from memoryhub.registry.api.documents import moment
 from memoryhub.registry.services.records import Entry
 
+PUSH = {
+    "replica_id": "019cac5b-6f25-7c8a-8d3e-1f2a3b4c5d6e",
+    "changes": [
+        {
+            "change_id": "019cac5b-6f26-7c8a-8d3e-1f2a3b4c5d6e",
+            "op": "put",
+            "entry_id": "019cac5b-6f27-7c8a-8d3e-1f2a3b4c5d6e",
+            "key": "customer_preference_123",
+            "value": {"theme": "dark"},
+            "base_version": 3,
+            "written_at": "2026-03-02T10:00:00Z",
+        }
+    ],
+}
 #: As the database writes it.
 ENCRYPTED = '"encrypted" : true'
 
@@ -107,6 +129,42 @@ class ChangesView(HubView):
         )
         found = selectors_feed.changes(asked, principal=principal)
         return HttpResponse(changes_json(found, stream_url(request._request)), content_type="application/json")
+
+
+class PushView(HubView):
+    permissions = {"POST": "write"}
+    #: Each change is carried out once by its own change_id, in a transaction of its own.
+    repeatable = False
+
+    @extend_schema(
+        operation_id="agents_push",
+        summary="Push what was changed on a replica",
+        description="Up to 200 changes, each on its own: one that is refused harms no other. A change that was made "
+        "from the newest version is applied; a stale one is decided as a submitted conflict is. Sending the same "
+        "change again answers the same and does nothing. Needs `write`.",
+        request=PushInput,
+        responses={200: PushOutput, **problem_responses(404)},
+        examples=[example("A new value", PUSH, request=True)],
+        tags=["agents"],
+    )
+    def post(self, request: Request, agent_id: str) -> Response:
+        data = self.read(PushInput, request)
+        principal = acting_as(self, request, agent_id, {"tenant_id": data.get("tenant_id")})
+        edits = [edit_of(number, change) for number, change in enumerate(data["changes"])]
+        return Response({"success": True, "results": pushing.push(data["replica_id"], edits, principal=principal)})
+
+
+def edit_of(number: int, change: Any) -> Edit | Unreadable:
+    """The change, or what is wrong with it. Raises Invalid for one that not even an answer could name."""
+    try:
+        return Edit(**checker(PushedChangeInput).run_validation(change))
+    except ValidationError as error:
+        try:
+            change_id = UUID(change["change_id"])
+        except (TypeError, KeyError, ValueError, AttributeError):
+            field = f"changes[{number}].change_id"
+            raise Invalid(field, "Each change needs a change_id: a UUID that the replica makes.") from error
+        return Unreadable(change_id, problems.invalid(error))
 
 
 def changes_json(found: Changes, url: str | None) -> str:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from agents_app.models import Conflict, FeedItem, Replica
+from agents_app.models import Conflict, FeedItem, Replica, Strategy
 from agents_app.selectors_feed import MOST_ITEMS
+from agents_app.services.pushing import DELETE, PUT
 from memoryhub.access.api.fields import Choice
 from memoryhub.access.api.pagination import PageQuery
 from memoryhub.access.api.serializers import Input, Output
-from memoryhub.registry.api.fields import Name, Text
+from memoryhub.registry.api.fields import AnyValue, JSONObject, Name, Text
 from memoryhub.registry.api.serializers import EntryOutput
 
 LARGEST_SEQ = 2**53 - 1
+MOST_CHANGES = 200
+OUTCOMES = ("applied", "merged", "kept", "conflict", "rejected")
 
 
 class NamingInput(Input):
@@ -43,6 +47,65 @@ class ChangesQuery(NamingInput):
         min_value=1, max_value=MOST_ITEMS, default=MOST_ITEMS, help_text="Most items of a page."
     )
     replica_id = serializers.UUIDField(required=False, help_text="Your replica: what it has applied is noted.")
+
+
+class PushedChangeInput(Input):
+    """One change that was made on a replica."""
+
+    read_only_names = Input.read_only_names - {"entry_id"}
+
+    change_id = serializers.UUIDField(help_text="Made by the replica; the same change is carried out once.")
+    op = Choice((PUT, DELETE))
+    key = Name()
+    entry_id = serializers.UUIDField(required=False, allow_null=True, help_text="As the replica knows it.")
+    user_id = Name(required=False, allow_null=True)
+    value = AnyValue(required=False, help_text="Of a put: any JSON up to limits.value_kb.")
+    base_version = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=2**31 - 1,
+        help_text="The version that it was made from; null: created on the replica.",
+    )
+    attributes = JSONObject(
+        required=False, help_text="category, importance, memory_type, tags, metadata, layer, priority."
+    )
+    written_at = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="By the replica's clock; with a time zone."
+    )
+    strategy = Choice(Strategy.choices, required=False, help_text="How to decide if others have changed it meanwhile.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["op"] == PUT and "value" not in attrs:
+            raise serializers.ValidationError({"value": ["A put needs a value."]})
+        return {name: found for name, found in attrs.items() if found is not None or name == "value"}
+
+
+@extend_schema_field(PushedChangeInput(many=True))
+class PushedChanges(serializers.ListField):
+    """Each is checked on its own, so that one wrong change does not refuse the others."""
+
+
+class PushInput(Input):
+    tenant_id = Name(required=False, help_text="Your key's tenant; a platform key names one.")
+    replica_id = serializers.UUIDField()
+    changes = PushedChanges(child=AnyValue(), min_length=1, max_length=MOST_CHANGES)
+
+
+class PushedOutput(serializers.Serializer[Any]):
+    change_id = serializers.UUIDField()
+    outcome = Choice(OUTCOMES, help_text="`kept`: a strategy kept what was committed. `conflict`: a person decides.")
+    entry_id = serializers.UUIDField(allow_null=True)
+    given_id = serializers.UUIDField(allow_null=True, help_text="The replica's id, where the hub's is another.")
+    version = serializers.IntegerField(allow_null=True, help_text="The entry's newest version.")
+    conflict_id = serializers.UUIDField(allow_null=True)
+    strategy = serializers.CharField(allow_blank=True, help_text="What decided.")
+    code = serializers.CharField(allow_blank=True, help_text="Why it was rejected.")
+    detail = serializers.CharField(allow_blank=True)
+
+
+class PushOutput(Output):
+    results = PushedOutput(many=True)
 
 
 class ReplicaOutput(serializers.Serializer[Any]):

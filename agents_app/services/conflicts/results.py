@@ -18,13 +18,14 @@ AUTOMATIC = "automatic"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where an entry stands or is to stand: its key and scope."""
+    """Where an entry stands or is to stand: its key and scope. ``entry_id``: the id that a new one is to get."""
 
     key: str
     scope: str = "agent"
     user_id: str | None = None
     session_id: str | None = None
     agent_id: str | None = None
+    entry_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

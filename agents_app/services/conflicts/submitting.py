@@ -160,6 +160,7 @@ def create(place: Place, said: Submission) -> Submitted:
         scope=place.scope,
         user_id=place.user_id,
         agent_id=place.agent_id,
+        entry_id=place.entry_id,
         reason=said.reason,
         if_absent=True,
         **{"session_id": place.session_id} | writing.named(said.attributes),

@@ -62,6 +62,7 @@ class Draft(Attributes):
 
     ``if_version``, ``if_present`` and ``if_absent`` make the store conditional (412). ``on_conflict``
     says what happens to an existing entry: ``overwrite`` it, ``fail`` with 409, or ``keep`` it.
+    ``entry_id``: the id of a new entry, where a replica has made it already; IntegrityError when it is taken.
     """
 
     key: str
@@ -72,6 +73,7 @@ class Draft(Attributes):
     agent_id: str | None = None
     on_conflict: str = "overwrite"
     if_absent: bool = False
+    entry_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +145,7 @@ def with_value(order: dict[str, Any], value: Any) -> dict[str, Any]:
 
 def storing_order(draft: Draft, address: dict[str, str]) -> dict[str, Any]:
     """The order that stores ``draft`` at ``address``."""
-    order = attributes_of(draft) | {"id": str(new_id()), "key": draft.key, "address": address}
+    order = attributes_of(draft) | {"id": str(draft.entry_id or new_id()), "key": draft.key, "address": address}
     if draft.if_absent:
         order["if_absent"] = True
     if draft.on_conflict != "overwrite":

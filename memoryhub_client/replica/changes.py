@@ -123,10 +123,16 @@ def retry(db: sqlite3.Connection, change_id: str) -> str:
         raise ReplicaError(f"Change {change_id} was not refused; it is {change.state}.")
     if db.execute("SELECT 1 FROM changes WHERE entry_id = ? AND state = 'waiting'", [change.entry_id]).fetchall():
         raise ReplicaError(f"A newer edit of {change.key} waits already. Discard this one.")
-    fresh = new_id()
+    if change.code == "erased":
+        raise ReplicaError(f"{change.key} was erased, with what this change said. Discard it.")
+    fresh, base = new_id(), change.base_version
+    if change.op == "delete":
+        # asked again after a look at what is there now
+        base, _ = _base(db, change.entry_id)
     db.execute(
-        "UPDATE changes SET state = 'waiting', change_id = ?, code = NULL, detail = NULL WHERE change_id = ?",
-        [fresh, change_id],
+        "UPDATE changes SET state = 'waiting', change_id = ?, base_version = ?, code = NULL, detail = NULL "
+        "WHERE change_id = ?",
+        [fresh, base, change_id],
     )
     overlay.show(db, change.entry_id)
     return fresh

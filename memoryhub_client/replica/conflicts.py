@@ -53,7 +53,7 @@ def forget_synced(db: sqlite3.Connection) -> None:
 
 
 def rescue_unconfirmed(db: sqlite3.Connection) -> None:
-    """Offers whose conflict a restored hub has lost become refused changes: for people to retry or discard."""
+    """Offers whose conflict the hub does not know any more become refused changes: for people to retry or discard."""
     lost = db.execute("SELECT conflict_id, entry_id, offer FROM conflicts WHERE confirmed = 0").fetchall()
     for conflict_id, entry_id, text in lost:
         offer = json.loads(text)
@@ -64,7 +64,7 @@ def rescue_unconfirmed(db: sqlite3.Connection) -> None:
             [
                 *[new_id(), entry_id, offer["op"], offer["key"], offer["owner"], offer["user_id"], offer["value"]],
                 *[offer["attributes"], offer["strategy"], offer["written_at"]],
-                "The hub was restored from a backup that does not hold this conflict. Retry offers the change again.",
+                "The hub does not know the conflict any more that this was offered in. Retry offers it again.",
             ],
         )
         db.execute("DELETE FROM conflicts WHERE conflict_id = ?", [conflict_id])

@@ -13,7 +13,7 @@ NAMES = ("agent_id", "user_id", "replica_id", "epoch", "cursor", "stream_url", "
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """``to_rebase``: after a reset, edits made on the old copy still have to be set on the new one.
+    """``to_rebase``: the feed is being read from its beginning, and why (pulling.RESTORED, PURGED).
 
     ``to_scrub``: something was removed whose traces still have to be wiped off the disk.
     """
@@ -25,7 +25,7 @@ class Meta:
     cursor: int
     stream_url: str | None
     last_sync_at: str | None
-    to_rebase: bool
+    to_rebase: str | None
     to_scrub: bool
 
     @classmethod
@@ -39,7 +39,7 @@ class Meta:
             cursor=int(found.get("cursor") or 0),
             stream_url=found.get("stream_url"),
             last_sync_at=found.get("last_sync_at"),
-            to_rebase=bool(found.get("to_rebase")),
+            to_rebase=found.get("to_rebase"),
             to_scrub=bool(found.get("to_scrub")),
         )
 

@@ -11,6 +11,10 @@ from memoryhub_client.replica import conflicts, meta, overlay
 from memoryhub_client.replica.changes import now
 
 Json = Mapping[str, Any]
+#: Why the feed is read from its beginning (Meta.to_rebase).
+RESTORED, PURGED = "restored", "purged"
+CHANGED = "The hub was restored and holds another version of this memory. Look at it, then retry or discard."
+ERASED = "The memory was erased at the hub, and so was this change."
 LOST = (
     "The hub was restored from a backup that does not hold this memory of another agent. "
     "Discard the change, or retry when the memory has been shared again."
@@ -35,10 +39,23 @@ def apply_item(db: sqlite3.Connection, item: Json) -> None:
     """Idempotent. A kind that this client does not know is passed over: a newer hub says more."""
     if item["kind"] == "put":
         overlay.put(db, item["entry"] | marks(item["entry"]), can_write=bool(item.get("can_write")))
-    elif item["kind"] == "gone" and overlay.remove(db, str(item["entry_id"])):
-        meta.save(db, to_scrub=1)
+    elif item["kind"] == "gone":
+        leave(db, str(item["entry_id"]), erased=item.get("reason") == "erased")
     elif item["kind"] == "conflict":
         conflicts.heard(db, item["conflict"])
+
+
+def leave(db: sqlite3.Connection, entry_id: str, *, erased: bool) -> None:
+    """Out of the slice. Erased, the words of edits and offers go as well; that there was an edit stays visible."""
+    if erased:
+        db.execute(
+            "UPDATE changes SET state = 'rejected', value = 'null', attributes = '{}', base_value = NULL, "
+            "code = 'erased', detail = ? WHERE entry_id = ?",
+            [ERASED, entry_id],
+        )
+        db.execute("DELETE FROM conflicts WHERE entry_id = ?", [entry_id])
+    if overlay.remove(db, entry_id) or erased:
+        meta.save(db, to_scrub=1)
 
 
 def marks(entry: Json) -> dict[str, Any]:
@@ -47,21 +64,26 @@ def marks(entry: Json) -> dict[str, Any]:
 
 
 def begin_again(db: sqlite3.Connection, epoch: int) -> None:
-    """Another epoch: the synced copy goes, what was edited here and not answered stays."""
+    """The feed is read from its beginning: the synced copy goes, what was edited here and not answered stays.
+
+    That is so in another epoch (the hub was restored), and when tombstones that were not read are forgotten.
+    """
+    known = meta.load(db)
     db.execute("DELETE FROM entries")
     conflicts.forget_synced(db)
     db.execute("DELETE FROM shown")
     db.execute("DELETE FROM words")
-    meta.save(db, epoch=epoch, cursor=0, to_rebase=1, to_scrub=1)
+    restored = known.to_rebase == RESTORED or epoch != known.epoch
+    meta.save(db, epoch=epoch, cursor=0, to_rebase=RESTORED if restored else PURGED, to_scrub=1)
     for (entry_id,) in db.execute("SELECT DISTINCT entry_id FROM changes").fetchall():
         overlay.show(db, entry_id)
 
 
-def finish_reset(db: sqlite3.Connection) -> None:
-    """After the first full pull of an epoch: edits made on the old copy are set on the new one.
+def rebase(db: sqlite3.Connection) -> None:
+    """Sets edits made in another epoch on the entries of this one.
 
-    Where the hub's value is what the edit was made on, its version becomes the base; elsewhere there is no common
-    base any more, and the hub makes a conflict of it, or stores it as new.
+    Where the hub's value is what the edit was made on, its version becomes the base. Elsewhere there is no common
+    base any more: the hub makes a conflict of it, or stores it as new.
     """
     rows = db.execute(
         "SELECT position, entry_id, op, owner, base_value FROM changes "
@@ -70,28 +92,38 @@ def finish_reset(db: sqlite3.Connection) -> None:
     mine = meta.load(db).agent_id
     for position, entry_id, op, owner, base_value in rows:
         base = overlay.committed(db, entry_id)
-        same = base is not None and base_value is not None and base[0]["value"] == json.loads(base_value)
-        if base is not None:
-            version = int(base[0]["sync_version"]) if same else None
-            db.execute("UPDATE changes SET base_version = ? WHERE position = ?", [version, position])
-        elif op == "delete":
+        if base is not None and base_value is not None and base[0]["value"] == json.loads(base_value):
+            _set_base(db, position, int(base[0]["sync_version"]))
+        elif op == "delete" and base is None:
             db.execute("DELETE FROM changes WHERE position = ?", [position])
-        elif owner == mine:
-            db.execute("UPDATE changes SET base_version = NULL, base_value = NULL WHERE position = ?", [position])
+        elif op == "delete":
+            _refuse(db, position, "stale", CHANGED)
+        elif base is not None or owner == mine:
+            _set_base(db, position, None)
         else:
-            db.execute(
-                "UPDATE changes SET state = 'rejected', code = 'not_found', detail = ? WHERE position = ?",
-                [LOST, position],
-            )
+            _refuse(db, position, "not_found", LOST)
         overlay.show(db, entry_id)
-    conflicts.rescue_unconfirmed(db)
-    meta.save(db, to_rebase=None)
+
+
+def _set_base(db: sqlite3.Connection, position: int, version: int | None) -> None:
+    db.execute("UPDATE changes SET base_version = ? WHERE position = ?", [version, position])
+
+
+def _refuse(db: sqlite3.Connection, position: int, code: str, detail: str) -> None:
+    db.execute(
+        "UPDATE changes SET state = 'rejected', base_version = NULL, code = ?, detail = ? WHERE position = ?",
+        [code, detail, position],
+    )
 
 
 def finish(db: sqlite3.Connection) -> None:
-    if meta.load(db).to_rebase:
-        finish_reset(db)
-    meta.save(db, last_sync_at=now())
+    """The end of the feed was reached."""
+    begun = meta.load(db).to_rebase
+    if begun == RESTORED:
+        rebase(db)
+    if begun:
+        conflicts.rescue_unconfirmed(db)
+    meta.save(db, last_sync_at=now(), to_rebase=None)
 
 
 def scrub(db: sqlite3.Connection) -> None:

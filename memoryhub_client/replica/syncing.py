@@ -90,7 +90,7 @@ class Sync:
             meta.save(db, replica_id=answer["replica_id"], epoch=epoch, stream_url=answer.get("stream_url"))
 
     def _notice_restore(self) -> None:
-        """Base versions of another epoch mean nothing to the hub: then the new copy is pulled before pushing."""
+        """Base versions of another epoch mean nothing to the hub: the new copy is pulled before pushing."""
         known = self._meta()
         waits = self.file.read("SELECT 1 FROM changes WHERE state <> 'rejected' LIMIT 1")
         if known.to_rebase or (waits and self._ask(known, limit=1)["reset"]):

@@ -87,6 +87,13 @@ class FakeHub:
         entry.deleted = True
         self._write(entry, None)
 
+    def erase(self, entry_id: str) -> None:
+        entry = self.state.entries.pop(entry_id)
+        readers = {agent for of, agent in self.state.grants if of == entry_id}
+        for conflict in [c for c in self.state.conflicts.values() if c.entry_id == entry_id]:
+            del self.state.conflicts[conflict.id]
+        self._announce(entry_id, {entry.owner, *readers})
+
     def grant(self, entry_id: str, agent: str, *, can_write: bool = False) -> None:
         self.state.grants[entry_id, agent] = can_write
         self._announce(entry_id, {agent})
@@ -165,7 +172,8 @@ class FakeHub:
         answer = {"epoch": self.epoch, "reset": False, "items": [], "next": after, "more": False, "last_seq": last}
         if epoch != self.epoch or 0 < after < self.state.purged.get(agent_id, 0):
             return answer | {"reset": True, "next": 0}
-        rows = sorted((seq, oid, kind, why) for oid, (seq, kind, why) in self.state.feeds.get(agent_id, {}).items())
+        feed = self.state.feeds.get(agent_id, {})
+        rows = sorted((seq, oid, kind, why) for oid, (seq, kind, why) in feed.items() if self._still(oid, kind))
         page = [row for row in rows if row[0] > after][: limit or 500]
         more = bool(page) and rows[-1][0] > page[-1][0]
         items = [self._item(agent_id, user_id, row) for row in page]
@@ -210,8 +218,14 @@ class FakeHub:
         if object_id in self.state.conflicts:
             kind = "conflict"
         else:
-            kind = "put" if self.sees(agent, self.state.entries[object_id]) else "gone"
-        self.state.feeds.setdefault(agent, {})[object_id] = (seq, kind, "deleted" if kind == "gone" else "")
+            entry = self.state.entries.get(object_id)
+            kind = "put" if entry and self.sees(agent, entry) else "gone"
+        reason = "" if kind != "gone" else "deleted" if object_id in self.state.entries else "erased"
+        self.state.feeds.setdefault(agent, {})[object_id] = (seq, kind, reason)
+
+    def _still(self, object_id: str, kind: str) -> bool:
+        """A conflict is erased with its entry, which has an item of its own."""
+        return kind != "conflict" or object_id in self.state.conflicts
 
     def _item(self, agent: str, user_id: str | None, row: tuple[int, str, str, str]) -> Json:
         seq, object_id, kind, why = row
@@ -261,6 +275,8 @@ class FakeHub:
     def _carry_out(self, agent: str, change: Json) -> Json:
         base = change["base_version"]
         entry = self.state.entries.get(str(change.get("entry_id")))
+        if base is None and change["op"] == "delete":
+            return {"outcome": "rejected", "code": "invalid", "detail": "A deletion names its base version."}
         if base is None and entry is None:
             entry = self._at(agent, change["key"], change.get("user_id"))
             if entry is None:
@@ -274,8 +290,6 @@ class FakeHub:
         return self._decide(agent, entry, change)
 
     def _create(self, agent: str, change: Json) -> Json:
-        if change["op"] == "delete":
-            return {"outcome": "rejected", "code": "not_found", "detail": "There is no such memory."}
         free = change["entry_id"] not in self.state.entries
         entry_id = change["entry_id"] if free else str(uuid4())
         entry = Entry(entry_id, agent, change["key"], change.get("user_id"), [])

@@ -37,6 +37,12 @@ def served(hub: FakeHub) -> Iterator[str]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            self._answer()
+
+        def do_POST(self) -> None:
+            self._answer()
+
+        def _answer(self) -> None:
             url = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(url.query).items()}
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -46,8 +52,6 @@ def served(hub: FakeHub) -> Iterator[str]:
             except HubError as problem:
                 status, told = problem.status, problem.problem
             self._send(status, json.dumps(told).encode())
-
-        do_POST = do_GET
 
         def _send(self, status: int, raw: bytes) -> None:
             try:

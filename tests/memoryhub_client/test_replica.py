@@ -391,6 +391,60 @@ def test_old_tombstones_may_be_forgotten(hub, make):
     assert [e.key for e in ada.entries()] == ["new"]
 
 
+def test_forgotten_tombstones_cost_no_edit_its_base(hub, make):
+    hub.strategies["ada"] = "merge_content"
+    ada = make()
+    hub.store("ada", "n", {"a": 1, "b": 1})
+    old = hub.store("ada", "old", 1)
+    ada.sync()
+    ada.put("n", {"a": 2, "b": 1})
+    hub.store("ada", "n", {"a": 1, "b": 2})
+    hub.delete(old)
+    hub.purge("ada")
+    report = ada.sync()
+    assert (report.reset, report.merged) == (True, 1)
+    assert value(ada, "n") == {"a": 2, "b": 2}
+
+
+def test_a_deletion_of_what_a_restore_changed_is_asked_about(hub, make):
+    ada = make()
+    hub.store("ada", "n", 1)
+    backup = hub.backup()
+    hub.store("ada", "n", 2)
+    ada.sync()
+    ada.delete("n")
+    hub.restore(backup)
+    ada.sync()
+    assert value(ada, "n") == 1
+    (refused,) = ada.rejected()
+    assert (refused.op, refused.code) == ("delete", "stale")
+    ada.retry(refused.change_id)
+    assert ada.sync().applied == 1
+    assert hub.slice("ada") == {}
+
+
+def test_what_was_erased_takes_edits_and_offers_with_it(hub, make, tmp_path):
+    hub.strategies["ada"] = "manual_review"
+    ada = make()
+    entry_id = hub.store("ada", "n", "quizzicalzebra one")
+    ada.sync()
+    hub.store("ada", "n", "quizzicalzebra two")
+    ada.put("n", "quizzicalzebra three")
+    assert ada.sync().conflicts == 1
+    hub.erase(entry_id)
+    push = hub.push
+    hub.push = lambda *given: (push(*given), ada.put("n", "quizzicalzebra five"))[0]
+    ada.put("other", 1)
+    ada.sync()
+    (erased,) = ada.rejected()
+    assert (erased.code, erased.value) == ("erased", None)
+    assert ada.conflicts() == ada.conflicts(decided=True) == []
+    with pytest.raises(ReplicaError, match="Discard"):
+        ada.retry(erased.change_id)
+    for path in tmp_path.iterdir():
+        assert b"quizzical" not in path.read_bytes(), path
+
+
 def test_an_encrypted_memory_is_metadata_only(hub, make):
     ada = make()
     hub.store("ada", "secret", "ciphertext", encrypted=True)

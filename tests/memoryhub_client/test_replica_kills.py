@@ -1,4 +1,4 @@
-"""A process that is killed wherever it stands: its file is whole, nothing acknowledged is lost, nothing is done twice."""
+"""A process that is killed wherever it stands: the file is whole, nothing is lost and nothing is done twice."""
 
 from __future__ import annotations
 

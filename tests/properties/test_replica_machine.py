@@ -1,4 +1,4 @@
-"""Replicas of several agents against the pure model: whatever happens in whatever order, quiet syncs make them equal."""
+"""Replicas of several agents against the pure model: whatever happened, quiet syncs make them equal to it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ReplicaMachine(RuleBasedStateMachine):
         self.hub.strategies = dict(zip(AGENTS, strategies, strict=True))
         self.numbers = count(1)
         self.backup: State | None = None
-        self.restored = False
+        self.restored = self.erased = False
         #: (replica, key or id as it is kept by the hub) → the last value that was put there
         self.written: dict[tuple[int, str], Any] = {}
         self.replicas = [self.open(number) for number in range(len(HOLDERS))]
@@ -119,6 +119,12 @@ class ReplicaMachine(RuleBasedStateMachine):
         if entry := self.some_entry(nth):
             self.hub.delete(entry.entry_id)
 
+    @rule(nth=SOME)
+    def erase(self, nth: int) -> None:
+        if entry := self.some_entry(nth):
+            self.hub.erase(entry.entry_id)
+            self.erased = True
+
     @rule(nth=SOME, shape=SOME)
     def decide(self, nth: int, shape: int) -> None:
         opened = [c for c in self.hub.state.conflicts.values() if c.status == "open"]
@@ -158,7 +164,7 @@ class ReplicaMachine(RuleBasedStateMachine):
             self.settle()
             for number in range(len(HOLDERS)):
                 self.check_equal(number)
-            if not self.restored:
+            if not (self.restored or self.erased):
                 self.check_nothing_lost()
         finally:
             for replica in self.replicas:

@@ -5,6 +5,7 @@ passed instead.
 
 - ``MemoryClient``: entries, locks and conflicts, synchronous.
 - ``Replica``: a copy of an agent's slice in a file; reads in-process, writes offline, syncs.
+- ``create_multi_agent_coordinator``: several agents that share memory, kept in step, as coroutines.
 - ``get_memory_coordinator``, ``get_session_manager``: the same memory and sessions as coroutines.
 """
 
@@ -12,23 +13,31 @@ from memoryhub_client.client import MemoryClient
 from memoryhub_client.coordinator import MemoryCoordinator, get_memory_coordinator
 from memoryhub_client.errors import HubError
 from memoryhub_client.locks import Lock, NotLocked
+from memoryhub_client.memory_sync import ConflictResolution, MemorySyncService, create_memory_sync_service
+from memoryhub_client.multi_agent import MemoryAllocation, MultiAgentCoordinator, create_multi_agent_coordinator
 from memoryhub_client.replica import Replica, ReplicaError, SyncReport
 from memoryhub_client.sessions import SessionManager, get_session_manager
 from memoryhub_client.shapes import ContextEntry, ContextScope, MemoryLayer
 
 __all__ = [
+    "ConflictResolution",
     "ContextEntry",
     "ContextScope",
     "HubError",
     "Lock",
+    "MemoryAllocation",
     "MemoryClient",
     "MemoryCoordinator",
     "MemoryLayer",
+    "MemorySyncService",
+    "MultiAgentCoordinator",
     "NotLocked",
     "Replica",
     "ReplicaError",
     "SessionManager",
     "SyncReport",
+    "create_memory_sync_service",
+    "create_multi_agent_coordinator",
     "get_memory_coordinator",
     "get_session_manager",
 ]

@@ -121,12 +121,22 @@ class MemoryClient:
         headers = fenced(fence) | ({} if version is None else {"If-Match": f'"{version}"'})
         return self.call("DELETE", entry_path(entry_id), headers=headers, reason=reason or None, **naming)
 
-    def lock(self, entry_id: Id, *, seconds: int | None = None, wait: float = 0, reason: str = "") -> Lock:
+    def lock(
+        self,
+        entry_id: Id,
+        *,
+        seconds: int | None = None,
+        wait: float = 0,
+        reason: str = "",
+        agent_id: str | None = None,
+    ) -> Lock:
         """``with client.lock(entry_id, wait=30) as lock: client.change(…, fence=lock.fence)``.
 
-        ``seconds``: how long it is held, unless renewed; ``wait``: how long to queue for it.
+        ``seconds``: how long it is held, unless renewed; ``wait``: how long to queue for it. Raises NotLocked.
         """
-        return Lock(self, str(entry_id), seconds=seconds, wait=wait, reason=reason, sleep=self._sleep)
+        return Lock(
+            self, str(entry_id), seconds=seconds, wait=wait, reason=reason, agent_id=agent_id, sleep=self._sleep
+        )
 
     # conflicts
 

@@ -30,7 +30,8 @@ class Lock:
     """As a context manager it is acquired on entering and released on leaving.
 
     ``fence`` grows with every holder and travels with writes, so that a holder whose lock has lapsed cannot write.
-    Waiting asks the hub again at the pace that it names; no request waits inside the hub.
+    Waiting asks the hub again at the pace that it names; no request waits inside the hub. ``agent_id``: who holds
+    it, for a key that is bound to no agent.
     """
 
     def __init__(
@@ -38,9 +39,10 @@ class Lock:
         client: MemoryClient,
         entry_id: str,
         *,
-        seconds: int | None,
-        wait: float,
-        reason: str,
+        seconds: int | None = None,
+        wait: float = 0,
+        reason: str = "",
+        agent_id: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.client = client
@@ -48,51 +50,66 @@ class Lock:
         self.seconds = seconds
         self.wait = wait
         self.reason = reason
+        self.agent_id = agent_id
         self.fence: int | None = None
         self.expires_at: str | None = None
+        self.state: dict[str, Any] = {}
         self._sleep = sleep
 
-    @property
-    def path(self) -> str:
-        return f"/memory/context/{segment(self.entry_id)}/lock"
-
     def acquire(self) -> bool:
-        """Whether it was granted within ``wait`` seconds."""
+        """Whether it was granted within ``wait`` seconds. Not granted, ``state`` says who holds it."""
         deadline = time.monotonic() + self.wait
-        while not (state := self._ask(queue=self.wait > 0)).get("granted"):
+        while not self._ask(queue=self.wait > 0):
             left = deadline - time.monotonic()
             if left <= 0:
-                self._state = state
+                self._leave()
                 return False
-            hint = float(state.get("retry_after") or SHORTEST_PAUSE_SECONDS)
+            hint = float(self.state.get("retry_after") or SHORTEST_PAUSE_SECONDS)
             self._sleep(min(left, max(SHORTEST_PAUSE_SECONDS, min(hint, LONGEST_PAUSE_SECONDS))))
-        self._keep(state)
         return True
 
     def renew(self, seconds: int | None = None) -> None:
-        """Holds it for ``seconds`` more from now. Raises HubError when it was lost meanwhile."""
-        self._keep(self.client.call("POST", f"{self.path}/renew", {"seconds": seconds or self.seconds}, headers={}))
+        """Holds it for ``seconds`` from now. Raises HubError (409 stale_fence) when it was lost meanwhile."""
+        self._keep(self._call("POST", "/renew", {"seconds": seconds or self.seconds}))
 
-    def release(self) -> None:
-        """Gives it to the next in the queue. A lock that was lost already is no error."""
-        try:
-            self.client.call("DELETE", self.path)
-        except HubError as problem:
-            if problem.status not in (403, 404, 409):
-                raise
+    def release(self) -> bool:
+        """Gives it to the next in the queue. False: it was over already, which is no error."""
+        answer = self._call("DELETE", "")
         self.fence = None
+        return bool(answer.get("released"))
 
     def __enter__(self) -> Self:
         if not self.acquire():
-            raise NotLocked(self._state)
+            raise NotLocked(self.state)
         return self
 
     def __exit__(self, *about: object) -> None:
         self.release()
 
-    def _ask(self, *, queue: bool) -> dict[str, Any]:
-        wanted = {"seconds": self.seconds, "wait": queue, "reason": self.reason or None}
-        return self.client.call("POST", self.path, {k: v for k, v in wanted.items() if v is not None})
+    def _ask(self, *, queue: bool) -> bool:
+        try:
+            state = self._call("POST", "", {"seconds": self.seconds, "wait": queue, "reason": self.reason or None})
+        except HubError as problem:
+            if problem.code != "locked":
+                raise
+            state = {"granted": False, **problem.problem}
+        self.state = state
+        if state.get("granted"):
+            self._keep(state)
+        return bool(state.get("granted"))
+
+    def _leave(self) -> None:
+        """Gives up the place in the queue, which would lapse by itself a little later."""
+        if self.wait > 0:
+            self._call("DELETE", "")
+
+    def _call(self, method: str, door: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        headers = {"Lock-Fence": str(self.fence)} if self.fence is not None else {}
+        if self.agent_id:
+            headers["X-Agent-Id"] = self.agent_id
+        given = None if body is None else {name: value for name, value in body.items() if value is not None}
+        path = f"/memory/context/{segment(self.entry_id)}/lock{door}"
+        return self.client.call(method, path, given, headers=headers)
 
     def _keep(self, state: dict[str, Any]) -> None:
         self.fence = state.get("fence", self.fence)

@@ -63,7 +63,8 @@ def is_known(db: sqlite3.Connection, entry_id: str) -> bool:
 
 def _collapse(db: sqlite3.Connection, edit: Edit, attributes: dict[str, Any]) -> None:
     db.execute(
-        "UPDATE changes SET op = ?, value = ?, attributes = ?, strategy = coalesce(?, strategy), written_at = ? "
+        "UPDATE changes SET op = ?, value = ?, attributes = ?, strategy = coalesce(?, strategy), written_at = ?, "
+        "code = NULL, detail = NULL "
         "WHERE entry_id = ? AND state = 'waiting'",
         [edit.op, overlay.dumps(edit.value), overlay.dumps(attributes), edit.strategy, now(), edit.entry_id],
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from memoryhub_client.replica import conflicts, overlay
@@ -15,6 +15,9 @@ Json = dict[str, Any]
 MOST_CHANGES = 200
 MOST_CHARACTERS = 600_000
 OUTCOMES = frozenset({"applied", "merged", "kept", "conflict", "rejected"})
+#: Why a change is not taken now, though it may be later.
+PASSING = frozenset({"locked", "stale_fence", "rate_limited", "unavailable"})
+DEFERRED = "deferred"
 #: The oldest unanswered change of each entry: a later one can only be sent when the earlier one is answered.
 NEXT = """
 SELECT * FROM changes c WHERE state <> 'rejected' AND position <= :through AND NOT EXISTS (
@@ -28,11 +31,12 @@ def last_position(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT coalesce(max(position), 0) FROM changes").fetchall()[0][0])
 
 
-def take(db: sqlite3.Connection, *, through: int) -> list[sqlite3.Row]:
-    """The next changes to send; from now on they stay as they are until they are answered."""
+def take(db: sqlite3.Connection, *, through: int, tried: Collection[int]) -> list[sqlite3.Row]:
+    """The next changes to send, but for the ``tried`` positions; they stay as they are until they are answered."""
     cursor = db.cursor()
     cursor.row_factory = sqlite3.Row
-    found = within(cursor.execute(NEXT, {"through": through, "most": MOST_CHANGES}).fetchall())
+    rows = cursor.execute(NEXT, {"through": through, "most": MOST_CHANGES + len(tried)}).fetchall()
+    found = within([row for row in rows if row["position"] not in tried][:MOST_CHANGES])
     db.executemany(
         "UPDATE changes SET state = 'sent' WHERE position = ? AND state = 'waiting'",
         [[row["position"]] for row in found],
@@ -74,9 +78,12 @@ def unseen(results: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def take_in(db: sqlite3.Connection, row: sqlite3.Row, result: Mapping[str, Any], document: Json | None) -> str:
     """Applies one answer; gives its outcome. An answer to a change that is not unanswered any more says nothing new."""
-    if not db.execute("SELECT 1 FROM changes WHERE change_id = ?", [row["change_id"]]).fetchall():
-        return "applied" if result["outcome"] not in OUTCOMES else str(result["outcome"])
     outcome = str(result["outcome"])
+    if not db.execute("SELECT 1 FROM changes WHERE change_id = ?", [row["change_id"]]).fetchall():
+        return outcome if outcome in OUTCOMES else "rejected"
+    if outcome == "rejected" and result.get("code") in PASSING:
+        defer(db, row, str(result["code"]), str(result.get("detail") or ""))
+        return DEFERRED
     if outcome not in OUTCOMES or outcome == "rejected":
         refuse(db, row, str(result.get("code") or "rejected"), str(result.get("detail") or ""))
         return "rejected"
@@ -100,6 +107,27 @@ def refuse(db: sqlite3.Connection, row: sqlite3.Row, code: str, detail: str) -> 
         "UPDATE changes SET state = 'rejected', code = ?, detail = ? WHERE change_id = ?",
         [code, detail, row["change_id"]],
     )
+    overlay.show(db, row["entry_id"])
+
+
+def defer(db: sqlite3.Connection, row: sqlite3.Row, code: str, detail: str) -> None:
+    """It waits again, in what was edited on top of it if there is such a thing."""
+    later = db.execute(
+        "SELECT op, attributes FROM changes WHERE entry_id = ? AND state = 'waiting'", [row["entry_id"]]
+    ).fetchall()
+    if later:
+        both = {op for op, _ in later} == {row["op"]} == {"put"}
+        attributes = (json.loads(row["attributes"]) if both else {}) | json.loads(later[0][1])
+        db.execute("DELETE FROM changes WHERE change_id = ?", [row["change_id"]])
+        db.execute(
+            "UPDATE changes SET attributes = ? WHERE entry_id = ? AND state = 'waiting'",
+            [overlay.dumps(attributes), row["entry_id"]],
+        )
+    else:
+        db.execute(
+            "UPDATE changes SET state = 'waiting', code = ?, detail = ? WHERE change_id = ?",
+            [code, detail, row["change_id"]],
+        )
     overlay.show(db, row["entry_id"])
 
 

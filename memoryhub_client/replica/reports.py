@@ -63,7 +63,8 @@ class LocalEntry:
 class LocalChange:
     """An edit made here. ``base_version`` None: made without a version of the hub below it.
 
-    ``state``: waiting (not pushed), sent (pushed, no answer yet), rejected (``code`` and ``detail`` say why).
+    ``state``: waiting (not pushed; ``code`` and ``detail`` say why, if the hub could not take it the last time), sent
+    (pushed, no answer yet), rejected (``code`` and ``detail`` say why).
     """
 
     change_id: str
@@ -97,7 +98,10 @@ class KnownConflict:
 
 @dataclass(slots=True)
 class SyncReport:
-    """What one sync did. ``pulled``: items of the feed; ``pushed``: changes that were answered, by outcome below."""
+    """What one sync did. ``pulled``: items of the feed; ``pushed``: changes that were answered, by outcome below.
+
+    ``deferred``: changes that the hub cannot take now, as the memory is locked; they wait for the next sync.
+    """
 
     pulled: int = 0
     pushed: int = 0
@@ -106,6 +110,7 @@ class SyncReport:
     kept: int = 0
     conflicts: int = 0
     rejected: int = 0
+    deferred: int = 0
     reset: bool = False
 
     def count(self, outcome: str) -> None:

@@ -99,12 +99,14 @@ class Sync:
     def _push(self) -> None:
         with self.file.transaction() as db:
             through = pushing.last_position(db)
+        tried: set[int] = set()
         while True:
             with self.file.transaction() as db:
-                rows = pushing.take(db, through=through)
+                rows = pushing.take(db, through=through, tried=tried)
             if not rows:
                 return
             self._send(rows)
+            tried.update(row["position"] for row in rows)
 
     def _send(self, rows: Sequence[sqlite3.Row]) -> None:
         known = self._meta()

@@ -71,6 +71,7 @@ class FakeHub:
         self.epoch = 1
         self.strategies: dict[str, str] = {}
         self.relays_at_once = True
+        self.locked: set[str] = set()
 
     # what others do
 
@@ -266,6 +267,8 @@ class FakeHub:
         known = (replica_id, change["change_id"])
         if known not in self.state.pushed:
             given = change.get("entry_id")
+            if given in self.locked:
+                return {"change_id": change["change_id"], "outcome": "rejected", "code": "locked", "entry_id": None}
             result = {"change_id": change["change_id"], "entry_id": given} | self._carry_out(agent, change)
             if result["entry_id"] != given:
                 result["given_id"] = given

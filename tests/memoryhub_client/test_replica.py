@@ -234,6 +234,23 @@ def test_a_refused_change_can_be_discarded(hub, make):
     assert ada.rejected() == []
 
 
+def test_what_is_locked_waits_for_the_next_sync(hub, make):
+    ada = make()
+    entry_id = hub.store("ada", "n", 1)
+    ada.sync()
+    ada.put("n", 2)
+    ada.put("m", 1)
+    hub.locked.add(entry_id)
+    report = ada.sync()
+    assert (report.applied, report.deferred, report.rejected) == (1, 1, 0)
+    (waits,) = ada.pending()
+    assert (waits.state, waits.code, value(ada, "n")) == ("waiting", "locked", 2)
+    ada.put("n", 3)
+    hub.locked.clear()
+    assert ada.sync().applied == 1
+    assert hub.slice("ada")[entry_id][1:3] == (2, 3)
+
+
 def test_own_and_granted_memories_under_one_key(hub, make):
     ada = make()
     granted = hub.store("bob", "plan", "walk")

@@ -1,0 +1,199 @@
+"""Slices, locks, conflicts and syncs of several agents, as coroutines."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from memoryhub_client.client import MemoryClient
+from memoryhub_client.coordinator import without_none
+from memoryhub_client.errors import HubError
+from memoryhub_client.locks import Lock
+from memoryhub_client.transport import segment
+
+logger = logging.getLogger(__name__)
+Json = dict[str, Any]
+#: A run that the hub could not finish at once is asked for again.
+RUN_SECONDS = 60.0
+RUN_PAUSE_SECONDS = 0.5
+OVER = frozenset({"done", "failed"})
+FORCED = "Released for maintenance."
+
+
+class ConflictResolution(StrEnum):
+    """How a conflict is decided."""
+
+    LATEST_WINS = "latest_wins"
+    HIGHEST_IMPORTANCE = "highest_importance"
+    AGENT_PRIORITY = "agent_priority"
+    MANUAL_REVIEW = "manual_review"
+    MERGE_CONTENT = "merge_content"
+
+
+class MemorySyncService:
+    """For a key that is bound to no agent, or to the one that is named. Refusals are HubErrors.
+
+    Locks that were acquired here are remembered with their fencing numbers: ``fence`` gives the one to write with.
+    """
+
+    def __init__(self, client: MemoryClient) -> None:
+        self.client = client
+        self._locks: dict[tuple[str, str], Lock] = {}
+
+    # syncs
+
+    async def sync_agent_memories(
+        self, agent_id: str, user_id: str | None = None, session_id: str | None = None, force_sync: bool = False
+    ) -> Json:
+        """Brings one agent up to date; the run, with its counts. ``session_id`` is for the caller's own records."""
+        wanted = without_none({"user_id": user_id, "force": force_sync})
+        answer = await self._call("POST", f"/memory/agents/{segment(agent_id)}/sync", wanted)
+        logger.debug("Synced %s (session %s)", agent_id, session_id)
+        return await self._finished(answer.get("run", answer))
+
+    async def sync_all(self, user_id: str | None = None, force_sync: bool = False) -> dict[str, Json]:
+        """Brings all agents up to date, one failure never stops the others; the runs by agent."""
+        wanted = without_none({"user_id": user_id, "force": force_sync})
+        answer = await self._call("POST", "/memory/agents/sync", wanted)
+        runs = [await self._finished(run) for run in answer["runs"]]
+        return {str(run["agent_id"]): run for run in runs}
+
+    async def get_sync_statistics(self) -> Json:
+        """service_stats, active_locks and pending_conflicts, each with its counts."""
+        return without_success(await self._call("GET", "/memory/agents/sync/statistics"))
+
+    async def _finished(self, run: Json) -> Json:
+        deadline = time.monotonic() + RUN_SECONDS
+        while run["status"] not in OVER and time.monotonic() < deadline:
+            await asyncio.sleep(RUN_PAUSE_SECONDS)
+            answer = await self._call("GET", f"/memory/agents/sync/runs/{segment(str(run['run_id']))}")
+            run = answer.get("run", answer)
+        return without_success(run)
+
+    # slices
+
+    async def get_agent_memory_slice(
+        self,
+        agent_id: str,
+        user_id: str | None = None,
+        session_id: str | None = None,
+        include_sync_metadata: bool = True,
+    ) -> Json:
+        """memories (own and granted, newest first, all pages) and statistics."""
+        path = f"/memory/agents/{segment(agent_id)}/slice"
+        # booleans of a query string are words
+        asked = {"user_id": user_id, "session_id": session_id, "include_sync_metadata": str(include_sync_metadata)}
+        found = await self._call("GET", path, **asked)
+        memories, following = found["memories"], found.pop("next", None)
+        while following:
+            page = await self._call("GET", f"{path}?{following.partition('?')[2]}")
+            memories += page["memories"]
+            following = page.get("next")
+        return without_success(found)
+
+    # locks
+
+    async def acquire_memory_lock(
+        self,
+        memory_id: UUID | str,
+        agent_id: str,
+        lock_duration_minutes: float = 5,
+        wait_for_lock: bool = True,
+        *,
+        wait_seconds: float = 30,
+    ) -> bool:
+        """Whether the agent has the lock now. Waiting takes up to ``wait_seconds`` and holds no thread of the hub."""
+        lock = self._lock(str(memory_id), agent_id)
+        lock.seconds = round(lock_duration_minutes * 60)
+        lock.wait = wait_seconds if wait_for_lock else 0
+        granted = await asyncio.to_thread(lock.acquire)
+        if granted:
+            self._locks[str(memory_id), agent_id] = lock
+        return granted
+
+    async def release_memory_lock(self, memory_id: UUID | str, agent_id: str, force: bool = False) -> bool:
+        """Gives the lock back. ``force`` takes it from whoever has it, which needs a key with ``admin``."""
+        if force:
+            return await self._force(str(memory_id), agent_id)
+        lock = self._locks.pop((str(memory_id), agent_id), None) or self._lock(str(memory_id), agent_id)
+        return await asyncio.to_thread(lock.release)
+
+    @property
+    def active_locks(self) -> dict[str, Json]:
+        """Locks held now by any agent that the key may see, by memory id: holder, expires_at, reason, …
+
+        Asks the hub, and so blocks for as long as one request takes; in a coroutine ``get_active_locks`` is better.
+        """
+        held: dict[str, Json] = {}
+        following: str | None = "/memory/locks?limit=200"
+        while following:
+            page = self.client.call("GET", following)
+            held |= {str(lock["entry_id"]): lock for lock in page["results"]}
+            onward = page.get("next")
+            following = f"/memory/locks?{onward.partition('?')[2]}" if onward else None
+        return held
+
+    async def get_active_locks(self) -> dict[str, Json]:
+        """As ``active_locks``, without blocking."""
+        return await asyncio.to_thread(lambda: self.active_locks)
+
+    def fence(self, memory_id: UUID | str, agent_id: str) -> int | None:
+        """The fencing number to write with, for a lock that was acquired here."""
+        lock = self._locks.get((str(memory_id), agent_id))
+        return lock.fence if lock else None
+
+    def _lock(self, memory_id: str, agent_id: str) -> Lock:
+        return self._locks.get((memory_id, agent_id)) or Lock(self.client, memory_id, agent_id=agent_id)
+
+    async def _force(self, memory_id: str, agent_id: str) -> bool:
+        path = f"/memory/context/{segment(memory_id)}/lock/force-release"
+        answer = await self._call("POST", path, {"reason": f"{FORCED} Asked for by {agent_id}."})
+        for known in [key for key in self._locks if key[0] == memory_id]:
+            del self._locks[known]
+        return bool(answer.get("released"))
+
+    # conflicts
+
+    async def resolve_conflict(
+        self,
+        conflict_id: UUID | str,
+        resolution_strategy: ConflictResolution | str = ConflictResolution.LATEST_WINS,
+        *,
+        reason: str = "",
+    ) -> bool:
+        """Whether the strategy decided it. MANUAL_REVIEW leaves it to people, as does one that cannot decide."""
+        strategy = ConflictResolution(resolution_strategy)
+        if strategy is ConflictResolution.MANUAL_REVIEW:
+            return False
+        client, why = self.client, reason or f"Decided by {strategy.value}."
+        try:
+            seen = await asyncio.to_thread(client.preview_conflict, conflict_id, strategy=strategy.value)
+            if not seen.get("valid", True):
+                return False
+            versions = {name: seen[name] for name in ("conflict_version", "entry_version")}
+            await asyncio.to_thread(
+                lambda: client.resolve_conflict(conflict_id, strategy=strategy.value, reason=why, **versions)
+            )
+        except HubError as problem:
+            if problem.status != 409:
+                raise
+            return False
+        return True
+
+    async def _call(self, method: str, path: str, body: Any = None, **query: Any) -> Json:
+        return await asyncio.to_thread(lambda: self.client.call(method, path, body, **query))
+
+
+def create_memory_sync_service(
+    url: str | None = None, api_key: str | None = None, *, timeout: float = 30
+) -> MemorySyncService:
+    """``url`` and ``api_key`` default to ``MEMORYHUB_URL`` and ``MEMORYHUB_API_KEY``."""
+    return MemorySyncService(MemoryClient(url, api_key, timeout=timeout))
+
+
+def without_success(answer: Json) -> Json:
+    return {name: value for name, value in answer.items() if name != "success"}

@@ -5,6 +5,7 @@ JOBS = (
     ("sync_agents", "syncing.sync_agents", 1, "Brings each agent up to date when its time has come.", 100),
     ("sync_run_purge", "syncing.purge_runs", 60, "Deletes old records of sync runs; their totals stay.", 1000),
     ("purge_feeds", "replicas.purge", 60, "Removes from the change feeds what left a slice long ago.", 1000),
+    ("conflicts", "conflicts.upkeep.work", 5, "Retries strategies that failed; raises conflicts past due.", 100),
     ("regrants", "regranting.work", 1, "Brings the grants of stored memories in line with changed sharing rules.", 500),
 )
 
@@ -17,11 +18,15 @@ class AgentsConfig(AppConfig):
 
     def ready(self) -> None:
         from agents_app.services import retention, sync_counts, sync_steps
+        from agents_app.services.conflicts import records, upkeep
         from agents_app.stores import FeedStore
+        from memoryhub.registry import hooks
         from memoryhub.sync import jobs, stores
 
         stores.register(FeedStore())
+        hooks.erasing(records.forget)
         for name, step in (
+            ("conflicts", upkeep.step),
             ("retention", retention.retention),
             ("clean_up", retention.clean_up),
             ("replicas", sync_counts.replicas),

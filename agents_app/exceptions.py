@@ -35,3 +35,9 @@ class MatrixStale(Conflict):
     """Others changed sharing rules since you looked. Nothing was saved: look at their cells and decide anew."""
 
     code = "matrix_stale"
+
+
+class ResultMoved(Conflict):
+    """The entry was changed since the decision. Send as_new to restore what it was before as a new version."""
+
+    code = "result_moved"

@@ -8,15 +8,20 @@ from uuid import UUID
 
 from django.db.models.functions import Now
 
-from agents_app.exceptions import ConflictMoved
 from agents_app.models import Conflict, Strategy
 from agents_app.resolution import preview_all
 from agents_app.resolution.applying import UNNAMED, Resolution, apply
 from agents_app.resolution.merging import Problem
 from agents_app.resolution.strategies import side_of
-from agents_app.services.conflicts import records, writing
+from agents_app.services.conflicts import desk, findings, records, writing
 from agents_app.services.conflicts.cases import case_of_conflict
-from agents_app.services.conflicts.reach import check_may_decide, conflict_in_reach, locked_conflict
+from agents_app.services.conflicts.moves import check_unmoved
+from agents_app.services.conflicts.reach import (
+    check_may_decide,
+    conflict_in_reach,
+    deciding_principal,
+    locked_conflict,
+)
 from agents_app.services.conflicts.results import Decided, Preview
 from memoryhub.access.exceptions import HubError, Invalid
 from memoryhub.access.principals import Principal
@@ -119,62 +124,55 @@ def not_valid(made: Preview) -> Invalid:
     return Invalid("choices", f"{first.pointer or 'The value'}: {first.message}", errors=errors)
 
 
-def check_unmoved(
-    conflict: Conflict, entry: ContextEntry, conflict_version: int | None, entry_version: int | None
-) -> None:
-    """Raises ConflictMoved where somebody was faster, saying who did what."""
-    if conflict.status != Conflict.Status.OPEN:
-        raise moved(conflict, entry, f"{conflict.decided_by or 'Somebody'} has {done(conflict)} this conflict already.")
-    if conflict_version is not None and conflict.version != conflict_version:
-        last = conflict.candidates.order_by("-position").first()
-        raise moved(conflict, entry, f"{last.agent_id} offers another value now." if last else "The conflict changed.")
-    if entry_version is not None and entry.sync_version != entry_version:
-        raise moved(conflict, entry, f"{entry.author} wrote version {entry.sync_version} of the entry meanwhile.")
-
-
-def done(conflict: Conflict) -> str:
-    return {"resolved": "resolved", "dismissed": "dismissed", "undone": "undone"}.get(conflict.status, "changed")
-
-
-def moved(conflict: Conflict, entry: ContextEntry, happened: str) -> ConflictMoved:
-    """The refusal with who did what and the new state."""
-    message = f"{happened} Your picks were not applied: look again and decide anew."
-    return ConflictMoved(
-        message,
-        conflict_id=str(conflict.pk),
-        conflict_status=conflict.status,
-        conflict_version=conflict.version,
-        entry_version=entry.sync_version,
-        resolution=conflict.resolution,
-        decided_by=conflict.decided_by,
-        decision_reason=conflict.decision_reason,
-        version_after=conflict.version_after,
-    )
-
-
 def write_decision(
-    conflict: Conflict, entry: ContextEntry, made: Preview, *, principal: Principal, reason: str, automatic: bool
+    conflict: Conflict,
+    entry: ContextEntry,
+    made: Preview,
+    *,
+    principal: Principal,
+    reason: str,
+    automatic: bool,
+    decided_by: str = "",
 ) -> Decided:
     before, after = entry.sync_version, None
+    desk.check_held_by_nobody_else(entry, principal)
     resolution = made.strategy if automatic else Strategy.MANUAL_REVIEW.value
     why = reason or f"conflict resolved by {resolution}"
     if made.changed:
-        after = writing.write(entry, made.value, made.attributes, principal=principal, did="resolved", reason=why)
+        after = write_result(conflict, entry, made, principal=principal, reason=why)
+    evidence = conflict.evidence
+    if conflict.other is not None:
+        evidence = evidence | findings.settle_other(conflict, made.value, principal=principal, reason=why)
     records.change(
         conflict,
         status=Conflict.Status.RESOLVED,
         resolution=resolution,
         choices=dict(made.choices),
         decision_reason=reason,
-        decided_by=principal.actor,
+        decided_by=decided_by or principal.actor,
         decided_at=Now(),
         version_before=before,
         version_after=after,
+        evidence=evidence,
     )
+    desk.let_go(conflict, entry, principal)
     entry.refresh_from_db()
-    records.mark_disputed(entry, False)
+    records.refresh_disputed(entry)
     records.announce(conflict, entry, "resolved", principal=principal, reason=reason, strategy=resolution)
     return Decided(conflict, entry.pk, entry.sync_version)
+
+
+def write_result(conflict: Conflict, entry: ContextEntry, made: Preview, *, principal: Principal, reason: str) -> int:
+    """Under the lock that holds the entry for this review, where there is one."""
+    return writing.write(
+        entry,
+        made.value,
+        made.attributes,
+        principal=deciding_principal(principal),
+        did="resolved",
+        reason=reason,
+        lock=desk.own_hold(entry, principal),
+    )
 
 
 @verb
@@ -188,6 +186,7 @@ def dismiss(
     conflict, entry = locked_conflict(conflict_id, principal)
     check_may_decide(conflict, principal, automatic=False)
     check_unmoved(conflict, entry, conflict_version, None)
+    desk.check_held_by_nobody_else(entry, principal)
     records.change(
         conflict,
         status=Conflict.Status.DISMISSED,
@@ -196,7 +195,7 @@ def dismiss(
         decided_at=Now(),
         version_before=entry.sync_version,
     )
-    if conflict.other_id is None:
-        records.mark_disputed(entry, False)
+    desk.let_go(conflict, entry, principal)
+    records.refresh_disputed(entry)
     records.announce(conflict, entry, "dismissed", principal=principal, reason=reason)
     return Decided(conflict, entry.pk, entry.sync_version)

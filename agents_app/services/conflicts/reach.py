@@ -5,6 +5,7 @@ Locks are taken in one order: the entry first, then the conflict.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -12,13 +13,16 @@ from django.db.models import Q, QuerySet
 from agents_app.models import Conflict
 from agents_app.services.conflicts.results import Place
 from memoryhub.access.exceptions import Forbidden, NotFound
-from memoryhub.access.principals import Principal
+from memoryhub.access.principals import Principal, system_principal
 from memoryhub.access.visibility import sees_everything, tenant_rows
 from memoryhub.access.walls import writes_global
 from memoryhub.registry.exceptions import EphemeralEntryError, NotGranted
 from memoryhub.registry.models import ContextEntry, EphemeralEntry
 from memoryhub.registry.models.entries import EntryQuerySet
 from memoryhub.registry.services.addresses import writing_address
+
+#: What the holder's name of a lock begins with that a reviewer has.
+REVIEW = "review:"
 
 
 def governs(principal: Principal) -> bool:
@@ -110,10 +114,26 @@ def check_may_decide(conflict: Conflict, principal: Principal, *, automatic: boo
     if governs(principal):
         return
     owner = conflict.agent_id or conflict.entry.owner
-    if automatic and principal.agent_id and owner == principal.agent_id:
+    if automatic and conflict.other_id is None and principal.agent_id and owner == principal.agent_id:
         return
     raise Forbidden(
         "Conflicts are resolved by people and by keys with the permission 'admin'. The agent whose memory it is may "
         "let one of the automatic strategies decide.",
         code="not_yours_to_resolve",
     )
+
+
+def deciding_principal(principal: Principal) -> Principal:
+    """Who governs decides in no agent's place: no agent's priority or memory types stand in the way."""
+    if not governs(principal) or principal.agent_id is None:
+        return principal
+    return replace(principal, name=principal.actor, agent_id=None)
+
+
+def reviewer(principal: Principal, conflict: Conflict) -> Principal:
+    """The name under which somebody holds an entry while deciding."""
+    return replace(system_principal("review", conflict.tenant_id), name=review_name(principal))
+
+
+def review_name(principal: Principal) -> str:
+    return f"{REVIEW}{principal.actor}"

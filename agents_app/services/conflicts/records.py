@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -21,9 +21,12 @@ from memoryhub.access.principals import Principal
 from memoryhub.access.services import audit
 from memoryhub.registry.models import ContextEntry
 from memoryhub.registry.models.entries import ClockTimestamp
+from memoryhub.sync.models import SyncEvent
 from memoryhub.sync.services import outbox
 
 Decision = Mapping[str, Any]
+#: In the evidence: the strategy that failed, and the severity before it was raised for age.
+FAILED, RAISED = "failed_strategy", "raised_from"
 
 
 def offer(
@@ -56,9 +59,12 @@ def offer(
 
 
 def open_conflict(
-    entry: ContextEntry, kind: Conflict.Kind, case: Case, *, principal: Principal, strategy: str, why: str
+    entry: ContextEntry, kind: Conflict.Kind, case: Case, *, strategy: str, why: str, failed: str = ""
 ) -> Conflict:
-    """A new open conflict of a locked entry that has none; its candidates are added with ``attach``."""
+    """A new open conflict of a locked entry that has none; its candidates are added with ``attach``.
+
+    ``failed`` names a strategy that could have decided, but failed.
+    """
     clashes = preview_all(case)["merge_content"].clashes
     severity = severity_of(entry, clashes=clashes, deletes=any(offered.deletes for offered in case.offers))
     conflict = Conflict.objects.create(
@@ -70,6 +76,7 @@ def open_conflict(
         current_version=entry.sync_version,
         strategy=strategy,
         escalation_reason=why,
+        evidence={FAILED: failed, "tries": 1} if failed else {},
     )
     mark_disputed(entry, True)
     return conflict
@@ -110,8 +117,15 @@ def record_decision(entry: ContextEntry, kind: Conflict.Kind, candidate: Candida
     return conflict
 
 
+def note_of(conflict: Conflict, **fields: Any) -> Conflict:
+    """Changes what is no part of the question: whoever is deciding need not look again."""
+    Conflict.objects.filter(pk=conflict.pk).update(updated_at=ClockTimestamp(), **fields)
+    conflict.refresh_from_db(fields=[*fields, "updated_at"])
+    return conflict
+
+
 def change(conflict: Conflict, **fields: Any) -> Conflict:
-    """Changes a locked conflict, raising its version."""
+    """Changes a locked conflict, raising its version: what was shown of it holds no more."""
     Conflict.objects.filter(pk=conflict.pk).update(version=F("version") + 1, updated_at=ClockTimestamp(), **fields)
     conflict.refresh_from_db()
     return conflict
@@ -121,6 +135,10 @@ def mark_disputed(entry: ContextEntry, disputed: bool) -> None:
     """Beside the versions: what is offered is no change of the entry."""
     ContextEntry.objects.filter(pk=entry.pk).update(disputed=disputed)
     entry.disputed = disputed
+
+
+def refresh_disputed(entry: ContextEntry) -> None:
+    mark_disputed(entry, open_conflict_of(entry) is not None)
 
 
 def open_conflict_of(entry: ContextEntry) -> Conflict | None:
@@ -164,3 +182,9 @@ def concerned(conflict: Conflict, entry: ContextEntry) -> list[str]:
     if conflict.other is not None:
         agents |= {conflict.other.agent_id or conflict.other.owner}
     return sorted(agent for agent in agents if agent)
+
+
+def forget(entry_ids: Sequence[UUID], principal: Principal) -> None:
+    """A hook of erasing: what was announced repeats the entry's key. The conflicts themselves fall with the entry."""
+    erased = Conflict.objects.filter(Q(entry__in=entry_ids) | Q(other__in=entry_ids))
+    SyncEvent.objects.filter(object_id__in=list(erased.values_list("pk", flat=True))).delete()

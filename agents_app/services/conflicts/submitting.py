@@ -201,10 +201,10 @@ def stale(entry: ContextEntry, said: Submission) -> Submitted:
     except LowerPriority:
         return propose_locked(entry, said)
     except HubError as error:
-        return wait(entry, said, kind, strategy, f"{strategy} failed: {error.message}")
+        return wait(entry, said, kind, strategy, f"{strategy} failed: {error.message}", failed=True)
     except Exception as error:
         logger.exception("A conflict of entry %s could not be resolved by %s", entry.pk, strategy)
-        return wait(entry, said, kind, strategy, f"{strategy} failed: {type(error).__name__}")
+        return wait(entry, said, kind, strategy, f"{strategy} failed: {type(error).__name__}", failed=True)
 
 
 def decide(
@@ -241,13 +241,17 @@ def strategy_of(entry: ContextEntry) -> str:
     return chosen or settings.CONFIG.agents.conflict_strategy
 
 
-def wait(entry: ContextEntry, said: Submission, kind: Conflict.Kind, strategy: str, why: str) -> Submitted:
+def wait(
+    entry: ContextEntry, said: Submission, kind: Conflict.Kind, strategy: str, why: str, *, failed: bool = False
+) -> Submitted:
     """A person decides: the change joins the entry's open conflict, or opens one."""
     candidate = said.candidate(entry)
     conflict = records.open_conflict_of(entry)
     if conflict is None:
         case = case_of(entry, [candidate], proposal=kind == Conflict.Kind.PROPOSAL)
-        conflict = records.open_conflict(entry, kind, case, principal=said.principal, strategy=said.strategy, why=why)
+        conflict = records.open_conflict(
+            entry, kind, case, strategy=said.strategy, why=why, failed=strategy if failed else ""
+        )
         records.attach(conflict, candidate)
         records.announce(conflict, entry, "opened", principal=said.principal, reason=why)
     else:

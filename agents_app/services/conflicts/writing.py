@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,14 @@ from memoryhub.registry.services.amendments import amend, check_removable
 from memoryhub.registry.services.drafts import Change, changing_order
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A lock that a reviewer has: the holder's name, and its fencing number."""
+
+    name: str
+    fence: int
+
+
 def write(
     entry: ContextEntry,
     value: Any,
@@ -28,40 +37,46 @@ def write(
     principal: Principal,
     did: str,
     reason: str = "",
+    lock: Hold | None = None,
 ) -> int:
     """The locked entry gets ``value`` (MISSING: it is deleted) and attributes; gives its new version.
 
-    An archived, ended or deleted entry comes back. Locks hold. Raises what a store may raise.
+    An archived, ended or deleted entry comes back. Locks hold; ``lock`` is one that the caller has under another name.
+    Raises what a store may raise.
     """
     if value is MISSING:
-        return remove(entry, principal=principal, reason=reason)
+        return remove(entry, principal=principal, reason=reason, lock=lock)
     change = Change(value=value, reason=reason, **named(attributes))
     order = changing_order(change, entry.pk, revive=not is_present(entry))
-    act = acts.storing(principal, key=entry.key, value=value, reason=reason, did=did)
+    act = acts.storing(principal, key=entry.key, value=value, reason=reason, did=did) | shown(lock)
     return entries.write(order, act, principal).sync_version
+
+
+def shown(lock: Hold | None) -> dict[str, Any]:
+    return {"holder": lock.name, "fence": lock.fence} if lock else {}
 
 
 def is_present(entry: ContextEntry) -> bool:
     return bool(ContextEntry.objects.present().filter(pk=entry.pk).exists())
 
 
-def remove(entry: ContextEntry, *, principal: Principal, reason: str) -> int:
+def remove(entry: ContextEntry, *, principal: Principal, reason: str, lock: Hold | None = None) -> int:
     """Deletes a locked entry; one that is deleted already stays as it is."""
     if entry.deleted_at is not None:
         return entry.sync_version
-    check_lock(entry, principal)
+    check_lock(entry, principal, lock)
     check_removable(entry, principal=principal, reason=reason)
     return amend(entry, did="deleted", principal=principal, reason=reason, deleted_at=ClockTimestamp()).sync_version
 
 
-def check_lock(entry: ContextEntry, principal: Principal) -> None:
+def check_lock(entry: ContextEntry, principal: Principal, lock: Hold | None) -> None:
     """Raises EntryLocked or StaleFence where the entry's lock forbids the caller to write."""
+    act = acts.act(principal) | shown(lock)
     with connection.cursor() as cursor:
-        act = acts.act(principal)
         cursor.execute("SELECT registry_lock_refusal(%s, %s::jsonb)", [entry.pk, entries.encoded(act)])
-        refused = cursor.fetchone()[0]
+        (refused,) = cursor.fetchone()
     if refused:
-        raise entries.REFUSALS[refused]()
+        raise entries.refusal_named(refused)
 
 
 def named(attributes: Mapping[str, Any]) -> dict[str, Any]:

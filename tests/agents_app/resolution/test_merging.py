@@ -159,7 +159,7 @@ def test_picks_by_path():
 
 
 def test_picks_that_do_not_go_are_errors():
-    picks = {"/a": "both", "/b": "candidate:2", "/c": "current", "": {"x": 1}}
+    picks: dict[str, Any] = {"/a": "both", "/b": "candidate:2", "/c": "current", "": {"x": 1}}
     for pointer, choice in picks.items():
         merged = merge_offers({"a": 2, "b": 2}, [({"a": 1, "b": 1}, {"a": 3, "b": 3})], choices={pointer: choice})
         assert [error.pointer for error in merged.errors] == [pointer]

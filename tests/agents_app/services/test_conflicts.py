@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
 
-from agents_app.exceptions import ConflictMoved
-from agents_app.models import AgentProfile, Candidate, Conflict
+from agents_app.exceptions import ConflictMoved, ResultMoved
+from agents_app.models import AgentProfile, Candidate, Conflict, SyncRun
 from agents_app.services import conflicts
 from agents_app.services.conflicts import Place
+from agents_app.services.conflicts.upkeep import step, work
 from memoryhub.access.exceptions import Forbidden, Invalid, NotFound
 from memoryhub.access.models import AuditEvent
 from memoryhub.access.principals import Principal, system_principal
 from memoryhub.access.services import agents, tenants
 from memoryhub.access.walls import behind_walls
+from memoryhub.registry.exceptions import EntryLocked
 from memoryhub.registry.models import ContextEntry, EntryVersion
-from memoryhub.registry.services import entries, sharing
+from memoryhub.registry.services import deletion, entries, sharing
 from memoryhub.registry.services.drafts import Change, Draft
 from memoryhub.sync.models import SyncEvent
+from tests.conftest import role
 
 JOB = system_principal("test", "acme")
 REVIEWER = Principal(kind="staff", name="rita", permissions=frozenset({"read", "write"}))
@@ -49,13 +57,18 @@ def write(entry_id: Any, value: Any, *, by: Principal = ALDEN) -> int:
     return entries.change(entry_id, Change(value=value, if_present=True), principal=by).sync_version
 
 
-def submit(entry_id: Any, value: Any = None, *, by: Principal = ALICE, base: int | None = 1, **more: Any) -> Any:
-    return conflicts.submit(entry_id, principal=by, base_version=base, value=value, **more)
-
-
 def row(entry_id: Any) -> ContextEntry:
     found: ContextEntry = ContextEntry.objects.get(pk=entry_id)
     return found
+
+
+def record(conflict_id: Any) -> Conflict:
+    found: Conflict = Conflict.objects.get(pk=conflict_id)
+    return found
+
+
+def submit(entry_id: Any, value: Any = None, *, by: Principal = ALICE, base: int | None = 1, **more: Any) -> Any:
+    return conflicts.submit(entry_id, principal=by, base_version=base, value=value, **more)
 
 
 def clashing() -> tuple[Any, Any]:
@@ -78,14 +91,14 @@ def test_a_change_of_the_newest_version_is_applied():
 
 def test_what_is_created_offline_is_stored_and_a_second_creation_is_a_conflict():
     place = Place(key="new", scope="agent")
-    first = conflicts.submit(place, principal=ALICE, base_version=None, value={"a": 1})
+    first: Any = conflicts.submit(place, principal=ALICE, base_version=None, value={"a": 1})
     assert (first.outcome, first.created, first.version) == ("applied", True, 1)
     again = conflicts.submit(place, principal=ALICE, base_version=None, value={"b": 2}, strategy="merge_content")
     assert again.outcome == "merged"
     assert row(first.entry_id).value == {"a": 1, "b": 2}
     clash = conflicts.submit(place, principal=ALICE, base_version=None, value={"a": 2}, strategy="merge_content")
     assert clash.outcome == "conflict"
-    assert Conflict.objects.get(pk=clash.conflict_id).kind == Conflict.Kind.CREATION
+    assert record(clash.conflict_id).kind == Conflict.Kind.CREATION
 
 
 def test_a_stale_change_is_merged_with_what_was_committed():
@@ -95,7 +108,7 @@ def test_a_stale_change_is_merged_with_what_was_committed():
     assert (done.outcome, done.version, done.strategy) == ("merged", 3, "merge_content")
     entry = row(entry_id)
     assert (entry.value, entry.disputed) == ({"a": 2, "b": 3}, False)
-    conflict = Conflict.objects.get(pk=done.conflict_id)
+    conflict = record(done.conflict_id)
     assert (conflict.status, conflict.decided_by) == ("resolved", conflicts.AUTOMATIC)
     assert (conflict.version_before, conflict.version_after) == (2, 3)
     version = EntryVersion.objects.get(entry=entry_id, version=3)
@@ -110,7 +123,7 @@ def test_the_latest_wins_by_the_time_of_writing():
     assert (early.outcome, early.version) == ("kept", 2)
     late = submit(entry_id, "later", strategy="latest_wins")
     assert (late.outcome, row(entry_id).value) == ("applied", "later")
-    kept = Conflict.objects.get(pk=early.conflict_id)
+    kept = record(early.conflict_id)
     assert (kept.status, kept.version_after, kept.candidates.get().value) == ("resolved", None, "earlier")
 
 
@@ -133,7 +146,7 @@ def test_importance_and_priority_decide():
 
 def test_an_open_conflict_is_seen_by_readers():
     entry_id, conflict_id = clashing()
-    conflict = Conflict.objects.get(pk=conflict_id)
+    conflict = record(conflict_id)
     assert (conflict.status, conflict.severity, conflict.base_version, conflict.current_version) == (
         "open",
         "medium",
@@ -158,7 +171,7 @@ def test_further_stale_changes_join_the_open_conflict():
         (1, "alice"),
         (2, "boss"),
     ]
-    assert Conflict.objects.get(pk=conflict_id).version == 2
+    assert record(conflict_id).version == 2
 
 
 def test_a_preview_and_its_decision():
@@ -194,7 +207,7 @@ def test_a_preview_and_its_decision():
 
 def decide(conflict_id: Any, *, by: Principal = REVIEWER, **said: Any) -> Any:
     seen = conflicts.preview(conflict_id, principal=by)
-    versions = {"conflict_version": seen.conflict_version, "entry_version": seen.entry_version}
+    versions: dict[str, Any] = {"conflict_version": seen.conflict_version, "entry_version": seen.entry_version}
     return conflicts.resolve(conflict_id, principal=by, **versions | said)
 
 
@@ -212,7 +225,7 @@ def test_deciding_on_what_moved_is_refused():
     entry_id, conflict_id = clashing()
     seen = conflicts.preview(conflict_id, principal=REVIEWER)
     write(entry_id, {"tier": "other", "seats": 1})
-    versions = {"conflict_version": seen.conflict_version, "entry_version": seen.entry_version}
+    versions: dict[str, Any] = {"conflict_version": seen.conflict_version, "entry_version": seen.entry_version}
     with pytest.raises(ConflictMoved, match="alden wrote version 3") as refused:
         conflicts.resolve(conflict_id, principal=REVIEWER, strategy="latest_wins", **versions)
     assert refused.value.extra["entry_version"] == 3
@@ -236,8 +249,6 @@ def test_a_deletion_offered_against_an_edit_is_a_conflict_and_can_win():
 
 
 def test_an_edit_offered_against_a_deletion_is_a_conflict_and_can_win():
-    from memoryhub.registry.services import deletion
-
     entry_id = entry_of("old")
     deletion.delete(entry_id, principal=ALDEN)
     done = submit(entry_id, "edited", strategy="merge_content")
@@ -300,10 +311,248 @@ def test_dismissing_leaves_what_is_committed():
 
 def test_a_proposal_waits_whatever_the_strategy_and_priority_keeps():
     entry_id = entry_of("mine")
-    done = conflicts.propose(entry_id, principal=ALICE, value="better")
+    done: Any = conflicts.propose(entry_id, principal=ALICE, value="better")
     assert (done.outcome, row(entry_id).value) == ("conflict", "mine")
-    assert Conflict.objects.get(pk=done.conflict_id).kind == "proposal"
+    assert record(done.conflict_id).kind == "proposal"
     conflicts.dismiss(done.conflict_id, principal=REVIEWER)
     AgentProfile.objects.create(tenant_id="acme", agent_id="alden", conflict_strategy="agent_priority")
     kept = conflicts.propose(entry_id, principal=ALICE, value="better")
     assert (kept.outcome, row(entry_id).value) == ("kept", "mine")
+
+
+def test_an_undo_writes_what_was_before():
+    entry_id, conflict_id = clashing()
+    decide(conflict_id, choices={"/tier": "candidate:1"})
+    undone = conflicts.undo(conflict_id, principal=REVIEWER, reason="hasty")
+    entry = row(entry_id)
+    assert (undone.conflict.status, undone.conflict.undone_by, undone.version) == ("undone", "rita", 4)
+    assert (entry.value, entry.disputed, undone.reopened) == ({"tier": "gold", "seats": 1}, False, None)
+    with pytest.raises(ConflictMoved, match="undone"):
+        conflicts.undo(conflict_id, principal=REVIEWER)
+
+
+def test_an_undo_of_what_was_changed_since_restores_only_when_asked():
+    entry_id, conflict_id = clashing()
+    decide(conflict_id, choices={"/tier": "candidate:1"})
+    write(entry_id, "since")
+    with pytest.raises(ResultMoved, match="alden wrote version 4"):
+        conflicts.undo(conflict_id, principal=REVIEWER)
+    assert conflicts.undo(conflict_id, principal=REVIEWER, as_new=True).version == 5
+    assert row(entry_id).value == {"tier": "gold", "seats": 1}
+
+
+def test_an_undo_can_ask_again():
+    entry_id, conflict_id = clashing()
+    decide(conflict_id, strategy="latest_wins")
+    again = conflicts.undo(conflict_id, principal=REVIEWER, reopen=True).reopened
+    assert again
+    seen = conflicts.preview(again, principal=REVIEWER)
+    assert [offer.value for offer in seen.case.offers] == [{"tier": "platinum", "seats": 2}]
+    assert row(entry_id).disputed
+    decide(again, choices={"": "candidate:1"})
+    assert row(entry_id).value == {"tier": "platinum", "seats": 2}
+
+
+def test_undoing_a_decision_that_wrote_nothing_asks_a_person():
+    entry_id = entry_of("old")
+    write(entry_id, "committed")
+    kept = submit(entry_id, "earlier", strategy="latest_wins", written_at=row(entry_id).created_at)
+    again = conflicts.undo(kept.conflict_id, principal=REVIEWER)
+    assert again.reopened is not None
+    assert (again.version, row(entry_id).disputed) == (2, True)
+
+
+def test_an_undo_of_a_deletion_and_of_a_revival():
+    entry_id = entry_of("old")
+    write(entry_id, "edited")
+    done = submit(entry_id, deletes=True, strategy="latest_wins")
+    assert row(entry_id).deleted_at is not None
+    conflicts.undo(done.conflict_id, principal=REVIEWER)
+    assert (row(entry_id).deleted_at, row(entry_id).value) == (None, "edited")
+    deletion.delete(entry_id, principal=ALDEN)
+    done = submit(entry_id, "late", base=4, strategy="latest_wins")
+    assert row(entry_id).value == "late"
+    conflicts.undo(done.conflict_id, principal=REVIEWER)
+    assert row(entry_id).deleted_at is not None
+
+
+def test_undo_brings_back_attributes_too():
+    entry_id = entry_of("v", importance=0.5, layer="long_term")
+    write(entry_id, "w")
+    done = submit(entry_id, "x", strategy="latest_wins", attributes={"importance": 0.9, "layer": "short_term"})
+    assert (row(entry_id).importance, row(entry_id).layer) == (0.9, "short_term")
+    conflicts.undo(done.conflict_id, principal=REVIEWER)
+    entry = row(entry_id)
+    assert (entry.value, entry.importance, entry.layer) == ("w", 0.5, "long_term")
+
+
+def test_a_reviewer_holds_the_entry():
+    entry_id, conflict_id = clashing()
+    held = conflicts.hold(conflict_id, principal=REVIEWER)
+    assert held.held_until is not None
+    with pytest.raises(EntryLocked):
+        write(entry_id, "x")
+    with pytest.raises(EntryLocked):
+        submit(entry_id, "x", base=2)
+    ben = replace(REVIEWER, name="ben")
+    for refused in (
+        lambda: decide(conflict_id, by=ben, strategy="latest_wins"),
+        lambda: conflicts.dismiss(conflict_id, principal=ben),
+        lambda: conflicts.unhold(conflict_id, principal=ben),
+        lambda: conflicts.hold(conflict_id, principal=ben),
+    ):
+        with pytest.raises(EntryLocked):
+            refused()
+    conflicts.hold(conflict_id, principal=REVIEWER)
+    decided = decide(conflict_id, choices={"": "candidate:1"})
+    assert (decided.conflict.held_until, decided.version) == (None, 3)
+    assert write(entry_id, "x") == 4
+
+
+def test_a_hold_is_let_go_and_ends_with_a_deletion():
+    entry_id, conflict_id = clashing()
+    conflicts.hold(conflict_id, principal=ADMIN, seconds=60)
+    conflicts.unhold(conflict_id, principal=ADMIN)
+    conflicts.unhold(conflict_id, principal=ADMIN)
+    write(entry_id, "x")
+    with pytest.raises(Invalid, match="seconds"):
+        conflicts.hold(conflict_id, principal=ADMIN, seconds=100_000)
+    done = submit(entry_id, deletes=True)
+    conflicts.hold(conflict_id, principal=REVIEWER)
+    decide(done.conflict_id, choices={"": "candidate:2"})
+    assert row(entry_id).deleted_at is not None
+
+
+def test_conflicts_are_assigned_and_snoozed():
+    _, conflict_id = clashing()
+    user = User.objects.create_user("rita", is_staff=True)
+    assert conflicts.assign(conflict_id, principal=REVIEWER, username="rita").assignee == user
+    assert conflicts.assign(conflict_id, principal=REVIEWER, username=None).assignee is None
+    with pytest.raises(Invalid, match="reviewer"):
+        conflicts.assign(conflict_id, principal=REVIEWER, username="nobody")
+    later = timezone.now() + timedelta(hours=1)
+    assert conflicts.snooze(conflict_id, principal=REVIEWER, until=later).snoozed_until == later
+    assert conflicts.snooze(conflict_id, principal=REVIEWER, until=None).snoozed_until is None
+    for wrong in (timezone.now() - timedelta(hours=1), timezone.now() + timedelta(days=40)):
+        with pytest.raises(Invalid, match="30 days"):
+            conflicts.snooze(conflict_id, principal=REVIEWER, until=wrong)
+    with pytest.raises(Forbidden):
+        conflicts.assign(conflict_id, principal=ALDEN, username="rita")
+
+
+def found(kind: str, value: Any, other: Any) -> tuple[Any, Any, Any]:
+    one = entry_of(value, scope="agent")
+    two = entries.store(Draft(key="other", value=other, scope="agent"), principal=ALICE).entry_id
+    made = conflicts.create_found(kind, one, two, confidence=0.9, evidence={"score": 0.9}, principal=JOB)
+    assert made is not None
+    return one, two, made.pk
+
+
+def test_a_contradiction_gives_both_the_decided_value_and_is_undone_in_both():
+    one, two, conflict_id = found("contradiction", "tea", "coffee")
+    assert not row(one).disputed
+    assert conflicts.create_found("contradiction", two, one, confidence=1, evidence={}, principal=JOB) is None
+    with pytest.raises(NotFound):
+        conflicts.resolve(conflict_id, principal=ALDEN, strategy="latest_wins")
+    sharing.share(two, principal=ALICE, agent_ids=["alden"])
+    with pytest.raises(Forbidden):
+        conflicts.resolve(conflict_id, principal=ALDEN, strategy="latest_wins")
+    decide(conflict_id, choices={"": "candidate:1"})
+    assert (row(one).value, row(two).value) == ("coffee", "coffee")
+    assert conflicts.create_found("contradiction", one, two, confidence=1, evidence={}, principal=JOB) is None
+    conflicts.undo(conflict_id, principal=REVIEWER)
+    assert (row(one).value, row(two).value) == ("tea", "coffee")
+
+
+def test_a_duplicate_is_removed_and_comes_back():
+    one, two, conflict_id = found("duplicate", "tea", "tea!")
+    decide(conflict_id, choices={"": "current"})
+    assert (row(one).value, row(two).deleted_at is None) == ("tea", False)
+    conflicts.undo(conflict_id, principal=REVIEWER)
+    assert row(two).deleted_at is None
+
+
+def test_a_dismissed_finding_is_not_found_again_until_something_changes():
+    one, two, conflict_id = found("contradiction", "tea", "coffee")
+    conflicts.dismiss(conflict_id, principal=REVIEWER)
+    again: dict[str, Any] = {"confidence": 0.9, "evidence": {}, "principal": JOB}
+    assert conflicts.create_found("contradiction", one, two, **again) is None
+    write(two, "milk", by=ALICE)
+    assert conflicts.create_found("contradiction", one, two, **again) is not None
+
+
+def test_many_by_one_strategy_each_with_its_outcome():
+    first, one = clashing()
+    second = entries.store(Draft(key="l", value="a", scope="tenant"), principal=ALDEN).entry_id
+    write(second, "b")
+    two = submit(second, "c", strategy="manual_review").conflict_id
+    plans = conflicts.preview_many([one, two, uuid4()], principal=REVIEWER, strategy="latest_wins")
+    assert [getattr(plan, "decidable", None) for plan in plans] == [True, True, None]
+    seen = [
+        conflicts.Seen(plan.conflict_id, plan.conflict_version, plan.entry_version)
+        for plan in plans
+        if isinstance(plan, conflicts.Foreseen)
+    ]
+    write(second, "moved")
+    outcomes = conflicts.resolve_many(seen, principal=REVIEWER, strategy="latest_wins", reason="bulk")
+    assert [outcome.outcome for outcome in outcomes] == ["resolved", "failed"]
+    assert outcomes[1].code == "conflict_moved"
+    assert row(first).value == {"tier": "platinum", "seats": 2}
+    [left] = conflicts.resolve_many([conflicts.Seen(two, 1, 3)], principal=REVIEWER, strategy="merge_content")
+    assert left.outcome == "left"
+
+
+def test_a_strategy_that_fails_leaves_it_to_people():
+    entry_id = entry_of("old", layer="permanent")
+    write(entry_id, "edited")
+    done = submit(entry_id, deletes=True, strategy="latest_wins")
+    assert done.outcome == "conflict"
+    conflict = record(done.conflict_id)
+    assert "permanent" in conflict.escalation_reason
+    assert conflict.severity == "critical"
+
+
+def test_erasing_an_entry_takes_its_conflicts_along():
+    entry_id, conflict_id = clashing()
+    deletion.erase(entry_id, principal=ADMIN, reason="asked to")
+    assert not Conflict.objects.filter(pk=conflict_id).exists()
+    assert not Candidate.objects.exists()
+    assert not SyncEvent.objects.filter(object_id=conflict_id).exists()
+
+
+def upkeep() -> dict[str, int]:
+    with role("memoryhub_system"):
+        return dict(work(principal=system_principal("conflicts"), limit=10))
+
+
+def test_a_strategy_that_failed_is_tried_again_as_the_agent_that_asked():
+    entry_id = entry_of("old", layer="permanent")
+    write(entry_id, "edited")
+    done = submit(entry_id, deletes=True, strategy="latest_wins")
+    assert upkeep() == {"conflicts_resolved": 0, "conflicts_failed": 1, "conflicts_escalated": 0}
+    entries.change(entry_id, Change(layer="long_term", if_present=True), principal=ADMIN)
+    Candidate.objects.update(written_at=timezone.now())
+    assert upkeep()["conflicts_resolved"] == 1
+    conflict = record(done.conflict_id)
+    assert (conflict.status, conflict.decided_by, row(entry_id).author) == ("resolved", "automatic", "alice")
+    assert row(entry_id).deleted_at is not None
+    assert upkeep() == {"conflicts_resolved": 0, "conflicts_failed": 0, "conflicts_escalated": 0}
+
+
+def test_a_conflict_past_due_is_raised_once():
+    _, conflict_id = clashing()
+    Conflict.objects.update(due_at=timezone.now() - timedelta(minutes=1))
+    run = SyncRun(tenant_id="acme", agent_id="alden")
+    assert step(run, principal=JOB, limit=10)["conflicts_escalated"] == 1
+    conflict = record(conflict_id)
+    assert (conflict.severity, conflict.version) == ("high", 1)
+    assert step(run, principal=JOB, limit=10)["conflicts_escalated"] == 0
+    assert step(replace_agent(run, "alice"), principal=JOB, limit=1) == {
+        "conflicts_resolved": 0,
+        "conflicts_failed": 0,
+        "conflicts_escalated": 0,
+    }
+
+
+def replace_agent(run: SyncRun, agent_id: str) -> SyncRun:
+    return SyncRun(tenant_id=run.tenant_id, agent_id=agent_id)

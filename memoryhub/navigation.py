@@ -30,6 +30,8 @@ GROUPS: dict[str, tuple[Item, ...]] = {
         Item("registry.ephemeralentry", "Ephemeral entries", "timer"),
         Item("registry.entryversion", "Versions", "history"),
         Item("registry.relationship", "Relationships", "share"),
+        Item("registry.entrylock", "Locks", "lock"),
+        Item("registry.lockwaiter", "Waiting for locks", "hourglass_top"),
         Item("registry.contextgroup", "Groups", "folder"),
         Item("registry.accessrecord", "Access log", "visibility"),
         Item("search.indexrow", "Search index", "manage_search"),

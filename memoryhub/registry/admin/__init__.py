@@ -1,4 +1,5 @@
 from memoryhub.registry.admin.entries import EntryAdmin, EphemeralEntryAdmin
+from memoryhub.registry.admin.locks import LockAdmin, WaiterAdmin
 from memoryhub.registry.admin.records import AccessRecordAdmin, GroupAdmin, RelationshipAdmin, VersionAdmin
 
 __all__ = [
@@ -6,6 +7,8 @@ __all__ = [
     "EntryAdmin",
     "EphemeralEntryAdmin",
     "GroupAdmin",
+    "LockAdmin",
     "RelationshipAdmin",
     "VersionAdmin",
+    "WaiterAdmin",
 ]

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from memoryhub.access.models import Grant
 from memoryhub.registry.diffs import Difference, Piece, compare, json_type, words
-from memoryhub.registry.models import AccessRecord, ContextEntry, EntryVersion, EphemeralEntry, Relationship
+from memoryhub.registry.models import AccessRecord, ContextEntry, EntryLock, EntryVersion, EphemeralEntry, Relationship
 
 VERSIONS_SHOWN = 20
 READS_SHOWN = 10
@@ -67,6 +67,9 @@ def context(entry: ContextEntry, request: HttpRequest) -> dict[str, Any]:
         "older": shown[VERSIONS_SHOWN - 1].version if len(shown) > VERSIONS_SHOWN else None,
         "comparison": comparison(entry, request),
         "links": links(entry),
+        "lock": EntryLock.objects.filter(pk=entry.pk).held().first()
+        if sees(request, "registry.view_entrylock")
+        else None,
         "children": list(entry.children.only("key", "layer")[:LINKS_SHOWN]),
         "grants": list(Grant.objects.filter(entry_id=entry.pk)) if sees(request, "access.view_grant") else None,
         "reads": recent_reads(entry) if sees(request, "registry.view_accessrecord") else None,
@@ -168,6 +171,11 @@ def links(entry: ContextEntry) -> list[Relationship]:
     rows: QuerySet[Relationship] = Relationship.objects.filter(source=entry) | Relationship.objects.filter(target=entry)
     columns = ["relationship_type", "strength", "author", "source__key", "target__key"]
     return list(rows.select_related("source", "target").only(*columns).order_by("-strength")[:LINKS_SHOWN])
+
+
+def lock_of(entry: ContextEntry) -> EntryLock | None:
+    held: EntryLock | None = EntryLock.objects.filter(pk=entry.pk).held().first()
+    return held
 
 
 def recent_reads(entry: ContextEntry) -> list[AccessRecord]:

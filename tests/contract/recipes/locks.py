@@ -32,6 +32,11 @@ def lock_for_minutes(world: World) -> Call:
     return Call(path={"entry_id": new_entry_id(world)}, body={"lock_duration_minutes": 5})
 
 
+@recipe("POST context/{entry_id}/lock")
+def queue_for_a_lock(world: World) -> Call:
+    return Call(path={"entry_id": locked(world.peer)}, body={"wait": True})
+
+
 @recipe("GET context/{entry_id}/lock", shows=True)
 def lock_state(world: World) -> Call:
     return Call(path={"entry_id": locked(world)})

@@ -17,7 +17,7 @@ from memoryhub.registry.services.drafts import Change, Draft
 
 SYSTEM = system_principal("test")
 HOSTILE = "<script>alert(1)</script>{{ 7*7 }}\u202egnp\u200b\" onload='x'"
-LISTS = ["contextentry", "ephemeralentry", "entryversion", "relationship", "contextgroup", "accessrecord"]
+LISTS = ["contextentry", "ephemeralentry", "entryversion", "relationship", "contextgroup", "accessrecord", "entrylock"]
 
 
 def writer(tenant: str = "acme", agent: str = "writer", user: str | None = None) -> Principal:

@@ -10,6 +10,18 @@ MOMENT = "2026-03-02T10:00:00Z"
 
 #: What a field is called, and what stands in it.
 VALUES: dict[str, Any] = {
+    "after": "RP",
+    "agents": ["general_assistant", "code_specialist"],
+    "alias": "preference",
+    "before": "R",
+    "categories": ["user_preferences"],
+    "error": "",
+    "letters": "RP",
+    "query": "dark theme",
+    "search_type": "hybrid",
+    "source_agent": "general_assistant",
+    "started_by": "general_assistant",
+    "words": "reads others' memories, is told of them",
     "access_count": 12,
     "action": "stored",
     "agent_id": "code_specialist",
@@ -69,6 +81,7 @@ VALUES: dict[str, Any] = {
     "tenant_id": "acme",
     "title": "Renew the cookie on every request",
     "to_agent": "code_specialist",
+    "to_agents": ["code_specialist"],
     "user_id": "user_789",
     "value": {"theme": "dark", "notifications": True},
     "working_memory": {"next_file": "auth/login.py"},

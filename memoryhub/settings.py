@@ -185,6 +185,7 @@ SPECTACULAR_SETTINGS = {
         "LayerFilterEnum": "memoryhub.search.api.inputs.FILTER_LAYERS",
         "ScopeEnum": "memoryhub.registry.models.Scope.choices",
         "ScopeFilterEnum": "memoryhub.search.requests.SCOPES",
+        "SearchModeEnum": "memoryhub.search.requests.MODES",
         "SessionStatusEnum": "sessions_app.models.Session.Status",
         "TaskStatusEnum": "sessions_app.models.Task.Status",
         "HandoffStatusEnum": "sessions_app.models.Handoff.Status",

@@ -5,9 +5,20 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from agents_app.api.feed import ChangesView, PushView, ReplicasView
+from agents_app.api.memories import AgentMemoriesView, AgentSearchView, SliceView
+from agents_app.api.sharing import AliasesView, MatrixPreviewView, MatrixView, RegrantsView, RulesView, RuleView
 
 urlpatterns: list[URLPattern] = [
+    path("agents/sharing-rules", RulesView.as_view()),
+    path("agents/sharing-rules/<uuid:rule_id>", RuleView.as_view()),
+    path("agents/category-aliases", AliasesView.as_view()),
+    path("agents/sharing-matrix", MatrixView.as_view()),
+    path("agents/sharing-matrix/preview", MatrixPreviewView.as_view()),
+    path("agents/regrants", RegrantsView.as_view()),
     path("agents/replicas", ReplicasView.as_view()),
     path("agents/<str:agent_id>/changes", ChangesView.as_view()),
     path("agents/<str:agent_id>/push", PushView.as_view()),
+    path("agents/<str:agent_id>/slice", SliceView.as_view()),
+    path("agents/<str:agent_id>/memories", AgentMemoriesView.as_view()),
+    path("agents/<str:agent_id>/search", AgentSearchView.as_view()),
 ]

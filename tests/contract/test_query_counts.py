@@ -23,7 +23,7 @@ GROWING = [
 ]
 
 
-ROWS = ("results", "grants")
+ROWS = ("results", "grants", "memories")
 
 
 def statements(route: Route, call: Call, world: World) -> tuple[int, int]:

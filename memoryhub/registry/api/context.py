@@ -23,10 +23,10 @@ from memoryhub.registry.api.serializers import (
     GetQuery,
     NamingQuery,
     RetrieveInput,
+    SharedStoreInput,
     StoredOutput,
-    StoreInput,
 )
-from memoryhub.registry.services import deletion, entries
+from memoryhub.registry.services import deletion, entries, sharing
 from memoryhub.registry.services.drafts import Change, Draft
 
 IF_MATCH = OpenApiParameter(
@@ -87,16 +87,19 @@ class StoreView(HubView):
         description="Creates the entry with this key and scope, or makes a new version of it. Values come back as the "
         "same JSON: numbers keep their value and not their spelling (1e2 comes back as 100), members of an object may "
         "change their order. Needs `write`.",
-        request=StoreInput,
+        request=SharedStoreInput,
         responses={200: StoredOutput, **problem_responses(404, 409, 412, 422)},
         parameters=[*CHANGING, IF_NONE_MATCH],
         examples=[STORE_EXAMPLE],
         tags=["context"],
     )
     def post(self, request: Request) -> Answer:
-        data = self.read(StoreInput, request)
+        data = self.read(SharedStoreInput, request)
         self.keeps_answer = not data.get("encrypted", False)
-        stored = entries.store(Draft(**data, **conditions(request)), principal=self.principal(request, data))
+        agents = data.pop("share_with_agents", [])
+        stored = sharing.store_and_share(
+            Draft(**data, **conditions(request)), principal=self.principal(request, data), agent_ids=agents
+        )
         return Answer(stored_document(stored), headers={"ETag": f'"{stored.sync_version}"'})
 
 

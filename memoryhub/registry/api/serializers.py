@@ -60,6 +60,15 @@ class StoreInput(AddressInput, AttributesInput):
     on_conflict = Choice(ON_CONFLICT, required=False, help_text="What an existing entry does to this store.")
 
 
+class SharedStoreInput(StoreInput):
+    share_with_agents = serializers.ListField(
+        child=Name(),
+        required=False,
+        max_length=100,
+        help_text="Agents of the same tenant that may read it. Only with the scope agent.",
+    )
+
+
 class ChangeInput(AttributesInput):
     """What to change. Everything left out stays."""
 

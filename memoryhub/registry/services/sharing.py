@@ -12,10 +12,12 @@ from memoryhub.access.models import Grant
 from memoryhub.access.principals import Principal
 from memoryhub.access.services import grants
 from memoryhub.access.visibility import sees_everything
-from memoryhub.access.walls import verb
+from memoryhub.access.walls import behind_walls, verb
 from memoryhub.registry.models import ContextEntry, Scope
+from memoryhub.registry.services import entries
 from memoryhub.registry.services.amendments import amendable
-from memoryhub.registry.services.entries import REFUSALS
+from memoryhub.registry.services.drafts import Draft
+from memoryhub.registry.services.entries import REFUSALS, Stored
 
 MAY_SHARE = "SELECT registry_may_share(r) FROM memory_context_registry r WHERE r.id = %s"
 
@@ -40,6 +42,26 @@ def share(
     refuse_restricted(entry)
     others = [agent_id for agent_id in agent_ids if agent_id != entry.agent_id]
     return grants.grant(principal=principal, entry_id=entry.pk, agent_ids=others, can_write=can_write, note=note)
+
+
+def store_and_share(draft: Draft, *, principal: Principal, agent_ids: Sequence[str]) -> Stored:
+    """Stores an agent-scoped entry and opens it to further agents, both or neither.
+
+    Whoever may change it already keeps that. Raises what ``entries.store`` and ``share`` raise.
+    """
+    if not agent_ids:
+        return entries.store(draft, principal=principal)
+    if draft.scope != Scope.AGENT:
+        raise Invalid("share_with_agents", "Only memories with the scope 'agent' are shared with single agents.")
+    caller = principal.within(draft.tenant_id)
+    with behind_walls(caller):
+        stored = entries.store(draft, principal=caller)
+        named = caller.naming(user_id=draft.user_id, session_id=draft.session_id)
+        writers = set(grants.of_entry(named, stored.entry_id).filter(can_write=True).values_list("agent_id", flat=True))
+        for can_write, wanted in ((False, set(agent_ids) - writers), (True, set(agent_ids) & writers)):
+            if wanted:
+                share(stored.entry_id, principal=named, agent_ids=sorted(wanted), can_write=can_write)
+        return stored
 
 
 @verb

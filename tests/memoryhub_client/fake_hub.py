@@ -287,7 +287,7 @@ class FakeHub:
         if entry is None or not self.sees(agent, entry):
             return {"outcome": "rejected", "code": "not_found", "detail": "There is no such memory."}
         if entry.owner != agent and not self.state.grants[entry.entry_id, agent]:
-            return {"outcome": "rejected", "code": "forbidden", "detail": "It was granted for reading."}
+            return {"outcome": "rejected", "code": "agent_mismatch", "detail": "It was granted for reading."}
         if base == entry.version:
             return self._apply(entry, change)
         return self._decide(agent, entry, change)

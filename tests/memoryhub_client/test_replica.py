@@ -211,7 +211,7 @@ def test_refused_changes_stay_visible_until_somebody_decides(hub, make):
     assert ada.sync().rejected == 1
     assert value(ada, "plan") == "walk"
     (refused,) = ada.rejected()
-    assert (refused.code, refused.value) == ("forbidden", "run")
+    assert (refused.code, refused.value) == ("agent_mismatch", "run")
     assert ada.sync().pushed == 0
     hub.grant(entry_id, "ada", can_write=True)
     fresh = ada.retry(refused.change_id)

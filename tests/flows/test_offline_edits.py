@@ -31,3 +31,25 @@ def test_a_reviewer_merges_what_two_agents_edited_offline(live_server, tmp_path)
             reason="The user asked for the light screen with the larger letters.",
         )
         told.check_decided(entry_id, merged)
+
+
+def test_a_decision_that_is_undone_and_asked_again_comes_back_to_both(live_server, tmp_path):
+    with story(live_server.url, tmp_path) as told:
+        told.begin()
+        conflict_id = UUID(told.edit_offline())
+        seen = conflicts.preview(conflict_id, principal=REVIEWER, value=BY_SENTRY)
+        conflicts.resolve(
+            conflict_id,
+            principal=REVIEWER,
+            conflict_version=seen.conflict_version,
+            entry_version=seen.entry_version,
+            value=BY_SENTRY,
+            reason="Sentry is right.",
+        )
+        told.sync_both()
+        assert told.alden.value() == told.sentry.value() == BY_SENTRY
+        conflicts.undo(conflict_id, principal=REVIEWER, reason="I had mixed them up.", reopen=True)
+        told.check_undecided()
+        (again,) = told.sentry.replica.conflicts()
+        assert again.conflict_id != str(conflict_id)
+        assert [one.status for one in told.sentry.replica.conflicts(decided=True)] == ["undone"]

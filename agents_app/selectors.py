@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
@@ -91,8 +92,7 @@ def profiles_of(found: list[Agent]) -> dict[tuple[str, str], AgentProfile]:
 
 @verb
 def agent(agent_id: str, *, principal: Principal) -> Agent:
-    """The agent, switched on or off. Raises NotFound."""
-    principal.require("read")
+    """The agent, switched on or off, for whoever may act in its tenant. Raises NotFound."""
     found: Agent | None = Agent.objects.visible_to(principal).filter(agent_id=agent_id).first()
     if found is None:
         raise NotFound(f"There is no agent '{agent_id}' here. Register it first.")
@@ -117,6 +117,7 @@ class AgentStatus:
 @verb
 def status(agent_id: str, *, principal: Principal) -> AgentStatus:
     """Profile, memories, locks held, open conflicts, replicas, last sync and feed position. Raises NotFound."""
+    principal.require("read")
     found = agent(agent_id, principal=principal)
     last_seq = feed_position(agent_id, principal)
     return AgentStatus(
@@ -185,6 +186,26 @@ def sync_totals(principal: Principal) -> Counter[str]:
     found: Counter[str] = Counter()
     for totals in AgentProfile.objects.visible_to(principal).values_list("sync_totals", flat=True):
         found.update(totals)
+    return found
+
+
+def runs(*, principal: Principal, agent_id: str | None = None, status: str | None = None) -> QuerySet[SyncRun]:
+    """Sync runs of the caller's tenant; a key bound to a user sees those about that user alone."""
+    principal.require("read")
+    rows: QuerySet[SyncRun] = SyncRun.objects.visible_to(principal)
+    if principal.bound_user:
+        rows = rows.filter(user_id=principal.bound_user)
+    if agent_id:
+        rows = rows.filter(agent_id=agent_id)
+    return rows.filter(status=status) if status else rows
+
+
+@verb
+def run(run_id: UUID, *, principal: Principal) -> SyncRun:
+    """One run. Raises NotFound."""
+    found: SyncRun | None = runs(principal=principal).filter(pk=run_id).first()
+    if found is None:
+        raise NotFound()
     return found
 
 

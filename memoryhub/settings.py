@@ -193,6 +193,8 @@ SPECTACULAR_SETTINGS = {
         "ConflictKindEnum": "agents_app.models.Conflict.Kind",
         "ConflictStatusEnum": "agents_app.models.Conflict.Status",
         "FeedItemKindEnum": "agents_app.models.FeedItem.Kind",
+        "SyncStatusEnum": "agents_app.models.SyncRun.Status",
+        "MemoryTypeEnum": "memoryhub.registry.models.entries.MemoryType.choices",
         "SharingActionEnum": "agents_app.models.SharingRule.Action",
     },
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

@@ -4,11 +4,35 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
+from agents_app.api.agents import (
+    ActivateView,
+    AgentStatusView,
+    AgentsView,
+    AllocationView,
+    CoordinatorView,
+    DeactivateView,
+    ProfileView,
+    RegisterView,
+)
 from agents_app.api.feed import ChangesView, PushView, ReplicasView
 from agents_app.api.memories import AgentMemoriesView, AgentSearchView, SliceView
 from agents_app.api.sharing import AliasesView, MatrixPreviewView, MatrixView, RegrantsView, RulesView, RuleView
+from agents_app.api.syncs import RunsView, RunView, StatisticsView, SyncAgentView, SyncAllView
 
 urlpatterns: list[URLPattern] = [
+    path("agents", AgentsView.as_view()),
+    path("agents/register", RegisterView.as_view()),
+    path("agents/status", CoordinatorView.as_view()),
+    path("agents/allocation", AllocationView.as_view()),
+    path("agents/sync", SyncAllView.as_view()),
+    path("agents/sync/runs", RunsView.as_view()),
+    path("agents/sync/runs/<uuid:run_id>", RunView.as_view()),
+    path("agents/sync/statistics", StatisticsView.as_view()),
+    path("agents/<str:agent_id>/profile", ProfileView.as_view()),
+    path("agents/<str:agent_id>/deactivate", DeactivateView.as_view()),
+    path("agents/<str:agent_id>/activate", ActivateView.as_view()),
+    path("agents/<str:agent_id>/status", AgentStatusView.as_view()),
+    path("agents/<str:agent_id>/sync", SyncAgentView.as_view()),
     path("agents/sharing-rules", RulesView.as_view()),
     path("agents/sharing-rules/<uuid:rule_id>", RuleView.as_view()),
     path("agents/category-aliases", AliasesView.as_view()),

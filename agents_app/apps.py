@@ -7,6 +7,7 @@ JOBS = (
     ("purge_feeds", "replicas.purge", 60, "Removes from the change feeds what left a slice long ago.", 1000),
     ("conflicts", "conflicts.upkeep.work", 5, "Retries strategies that failed; raises conflicts past due.", 100),
     ("regrants", "regranting.work", 1, "Brings the grants of stored memories in line with changed sharing rules.", 500),
+    ("find_disagreements", "detecting.work", 1, "Compares changed memories with their neighbors.", 200),
 )
 
 
@@ -17,7 +18,7 @@ class AgentsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from agents_app.services import retention, sync_counts, sync_steps
+        from agents_app.services import detecting, retention, sync_counts, sync_steps
         from agents_app.services.conflicts import records, upkeep
         from agents_app.stores import FeedStore
         from memoryhub.registry import hooks
@@ -29,6 +30,7 @@ class AgentsConfig(AppConfig):
             ("conflicts", upkeep.step),
             ("retention", retention.retention),
             ("clean_up", retention.clean_up),
+            ("disagreements", detecting.step),
             ("replicas", sync_counts.replicas),
             ("counts", sync_counts.counts),
         ):

@@ -41,3 +41,15 @@ class ResultMoved(Conflict):
     """The entry was changed since the decision. Send as_new to restore what it was before as a new version."""
 
     code = "result_moved"
+
+
+class RemovalMoved(Conflict):
+    """One of the two memories was changed since. Restore the version that you want from its history instead."""
+
+    code = "removal_moved"
+
+
+class DifferentReach(Conflict):
+    """These two memories are not for the same readers, so that removing one would take something from somebody."""
+
+    code = "different_reach"

@@ -154,6 +154,21 @@ class Agents(Section):
         10, ge=1, description="Who waits for a lock and does not ask again for this long loses the place."
     )
     review_hold_seconds: int = Field(600, ge=30, description="A reviewer may hold a disputed entry for this long.")
+    find_disagreements: bool = Field(
+        True, description="Look for duplicates and contradictions among memories that some agent reads both of."
+    )
+    disagreement_confidence: float = Field(
+        0.65, ge=0.5, le=1, description="A duplicate or contradiction is reported from this probability on."
+    )
+    disagreement_delay_seconds: int = Field(
+        60, ge=0, le=3600, description="A memory is compared with its neighbors this long after it was written."
+    )
+    remove_duplicates_from: float = Field(
+        1.0,
+        ge=0.9,
+        le=1,
+        description="Duplicates of at least this probability are removed without asking; 1 asks always.",
+    )
     feed_keep_days: int = Field(
         90, ge=1, description="What left an agent's slice stays in its change feed for this long, in days."
     )

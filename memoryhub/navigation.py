@@ -41,6 +41,8 @@ GROUPS: dict[str, tuple[Item, ...]] = {
     "Agents": (
         Item("agents_app.candidate", "Offered values", "alt_route"),
         Item("agents_app.presence", "Reviewers at work", "visibility"),
+        Item("agents_app.duplicateremoval", "Removed duplicates", "content_copy"),
+        Item("agents_app.detectionmark", "Search for disagreements", "compare"),
     ),
     "Sessions": (
         Item("sessions_app.session", "Sessions", "forum"),

@@ -1,3 +1,3 @@
-from agents_app.admin import conflicts
+from agents_app.admin import conflicts, duplicates
 
-__all__ = ["conflicts"]
+__all__ = ["conflicts", "duplicates"]

@@ -1,4 +1,5 @@
 from agents_app.models.conflicts import Candidate, Conflict, Presence, Severity
+from agents_app.models.duplicates import DetectionMark, DuplicateRemoval
 from agents_app.models.feed import ChangeFeed, FeedItem
 from agents_app.models.profiles import AgentProfile, Rank, Strategy
 from agents_app.models.replicas import PushedChange, Replica
@@ -11,6 +12,8 @@ __all__ = [
     "CategoryAlias",
     "ChangeFeed",
     "Conflict",
+    "DetectionMark",
+    "DuplicateRemoval",
     "FeedItem",
     "Presence",
     "PushedChange",

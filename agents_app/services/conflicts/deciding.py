@@ -142,7 +142,9 @@ def write_decision(
         after = write_result(conflict, entry, made, principal=principal, reason=why)
     evidence = conflict.evidence
     if conflict.other is not None:
+        desk.let_go(conflict, entry, principal)  # a duplicate is folded into the entry under its own name
         evidence = evidence | findings.settle_other(conflict, made.value, principal=principal, reason=why)
+        after = version_after(entry, evidence, after)
     records.change(
         conflict,
         status=Conflict.Status.RESOLVED,
@@ -160,6 +162,14 @@ def write_decision(
     records.refresh_disputed(entry)
     records.announce(conflict, entry, "resolved", principal=principal, reason=reason, strategy=resolution)
     return Decided(conflict, entry.pk, entry.sync_version)
+
+
+def version_after(entry: ContextEntry, evidence: Mapping[str, Any], written: int | None) -> int | None:
+    """Folding a duplicate into the entry is a version of it, too."""
+    if findings.REMOVAL not in evidence:
+        return written
+    entry.refresh_from_db()
+    return int(entry.sync_version)
 
 
 def write_result(conflict: Conflict, entry: ContextEntry, made: Preview, *, principal: Principal, reason: str) -> int:

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Q
 
-from agents_app.models import Conflict
+from agents_app.exceptions import RemovalMoved
+from agents_app.models import Conflict, DuplicateRemoval
 from agents_app.resolution import preview_all
+from agents_app.services import duplicates
 from agents_app.services.conflicts import records, writing
 from agents_app.services.conflicts.cases import case_of_finding
 from agents_app.services.conflicts.reach import deciding_principal, locked_entry
@@ -24,6 +27,8 @@ KINDS = (Conflict.Kind.DUPLICATE, Conflict.Kind.CONTRADICTION)
 #: In the evidence: the versions that were compared, and those of the other entry around a decision.
 SEEN, OTHER_SEEN = "entry_version", "other_version"
 OTHER_BEFORE, OTHER_AFTER = "other_version_before", "other_version_after"
+#: Also there: the removal of a duplicate, which knows what went over to the entry that was kept.
+REMOVAL = "removal_id"
 
 
 @verb
@@ -102,11 +107,44 @@ def settle_other(conflict: Conflict, value: Any, *, principal: Principal, reason
     assert other is not None
     wanted = MISSING if conflict.kind == Conflict.Kind.DUPLICATE else value
     before = other.sync_version
+    if wanted is MISSING and value is not MISSING and other.deleted_at is None:
+        return fold(conflict, other, principal=principal, reason=reason)
     if wanted is not MISSING and other.deleted_at is None and other.value == wanted:
         return {}
     why = f"{reason} (conflict {conflict.pk}, decided with entry {conflict.entry_id})"
     after = writing.write(other, wanted, {}, principal=deciding_principal(principal), did="resolved", reason=why)
     return {OTHER_BEFORE: before, OTHER_AFTER: after} if after != before else {}
+
+
+def fold(conflict: Conflict, duplicate: ContextEntry, *, principal: Principal, reason: str) -> dict[str, Any]:
+    """The decided entry takes over what only its duplicate had: readers, tags, relationships."""
+    removed = duplicates.remove(
+        conflict.entry_id, duplicate.pk, principal=deciding_principal(principal), reason=reason or "duplicate"
+    )
+    before = DuplicateRemoval.objects.get(pk=removed.removal_id).dropped_before
+    return {OTHER_BEFORE: before, OTHER_AFTER: removed.tombstone, REMOVAL: str(removed.removal_id)}
+
+
+def unfold(conflict: Conflict, entry: ContextEntry, *, principal: Principal, reason: str, as_new: bool) -> bool:
+    """Takes the removal of a duplicate back, and what the decision wrote before it; False where there is none, or
+    where ``as_new`` goes over changes made since.
+    """
+    found = DuplicateRemoval.objects.filter(pk=conflict.evidence.get(REMOVAL), undone_at=None).first()
+    if found is None:
+        return False
+    from agents_app.services.conflicts.undoing import back_to, result_moved
+
+    try:
+        with transaction.atomic():
+            duplicates.undo(found.pk, principal=deciding_principal(principal), reason=reason)
+    except RemovalMoved as error:
+        if as_new:
+            return False
+        raise result_moved(conflict, entry) from error
+    entry.refresh_from_db()
+    if conflict.version_before is not None and conflict.version_before != found.kept_before:
+        back_to(entry, conflict.version_before, principal=principal, reason=reason)
+    return True
 
 
 def take_back(conflict: Conflict, *, principal: Principal, reason: str, as_new: bool) -> bool:

@@ -39,9 +39,11 @@ def undo(
     if conflict.status not in (Conflict.Status.RESOLVED, Conflict.Status.DISMISSED):
         raise moved(conflict, entry, f"This conflict is {conflict.status}: there is no decision to undo.")
     wrote = conflict.version_after is not None
-    if wrote:
-        take_back(conflict, entry, principal=principal, reason=reason, as_new=as_new)
-    took_other = findings.take_back(conflict, principal=principal, reason=reason, as_new=as_new)
+    took_other = findings.unfold(conflict, entry, principal=principal, reason=reason, as_new=as_new)
+    if not took_other:
+        if wrote:
+            take_back(conflict, entry, principal=principal, reason=reason, as_new=as_new)
+        took_other = findings.take_back(conflict, principal=principal, reason=reason, as_new=as_new)
     records.change(conflict, status=Conflict.Status.UNDONE, undone_by=principal.actor, undone_at=Now())
     entry.refresh_from_db()
     again = reopened(conflict, entry) if reopen or not (wrote or took_other) else None

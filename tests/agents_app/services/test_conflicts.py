@@ -17,7 +17,7 @@ from agents_app.services import conflicts
 from agents_app.services.conflicts import Place
 from agents_app.services.conflicts.upkeep import step, work
 from memoryhub.access.exceptions import Forbidden, Invalid, NotFound
-from memoryhub.access.models import AuditEvent
+from memoryhub.access.models import AuditEvent, Grant
 from memoryhub.access.principals import Principal, system_principal
 from memoryhub.access.services import agents, tenants
 from memoryhub.access.walls import behind_walls
@@ -470,6 +470,32 @@ def test_a_duplicate_is_removed_and_comes_back():
     assert (row(one).value, row(two).deleted_at is None) == ("tea", False)
     conflicts.undo(conflict_id, principal=REVIEWER)
     assert row(two).deleted_at is None
+
+
+def test_a_decided_duplicate_hands_over_its_readers_and_undo_takes_them_back_with_the_value():
+    one, two, conflict_id = found("duplicate", "tea", "tea!")
+    sharing.share(two, principal=ALICE, agent_ids=["boss"])
+    decide(conflict_id, choices={"": "candidate:1"})
+    assert (row(one).value, row(one).metadata["merged_from"][0]["entry_id"]) == ("tea!", str(two))
+    assert readers_of(one) == {"alice", "boss"}
+    conflicts.undo(conflict_id, principal=REVIEWER)
+    assert (row(one).value, row(two).deleted_at, readers_of(one)) == ("tea", None, set())
+    assert "merged_from" not in row(one).metadata
+
+
+def test_undoing_a_duplicate_that_moved_is_refused_or_goes_over_the_change():
+    one, two, conflict_id = found("duplicate", "tea", "tea!")
+    decide(conflict_id, choices={"": "current"})
+    write(one, "milk")
+    with pytest.raises(ResultMoved):
+        conflicts.undo(conflict_id, principal=REVIEWER)
+    conflicts.undo(conflict_id, principal=REVIEWER, as_new=True)
+    assert (row(one).value, row(two).deleted_at) == ("tea", None)
+
+
+def readers_of(entry_id: Any) -> set[str]:
+    with behind_walls(JOB):
+        return set(Grant.objects.filter(entry_id=entry_id).values_list("agent_id", flat=True))
 
 
 def test_a_dismissed_finding_is_not_found_again_until_something_changes():

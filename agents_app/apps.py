@@ -5,6 +5,7 @@ JOBS = (
     ("sync_agents", "syncing.sync_agents", 1, "Brings each agent up to date when its time has come.", 100),
     ("sync_run_purge", "syncing.purge_runs", 60, "Deletes old records of sync runs; their totals stay.", 1000),
     ("purge_feeds", "replicas.purge", 60, "Removes from the change feeds what left a slice long ago.", 1000),
+    ("conflict_notices", "notices.overdue", 5, "Tells staff of conflicts that wait for too long.", 100),
     ("conflicts", "conflicts.upkeep.work", 5, "Retries strategies that failed; raises conflicts past due.", 100),
     ("regrants", "regranting.work", 1, "Brings the grants of stored memories in line with changed sharing rules.", 500),
     ("find_disagreements", "detecting.work", 1, "Compares changed memories with their neighbors.", 200),
@@ -18,6 +19,7 @@ class AgentsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from agents_app import notice_stores
         from agents_app.services import detecting, retention, sync_counts, sync_steps
         from agents_app.services.conflicts import records, upkeep
         from agents_app.stores import FeedStore
@@ -25,6 +27,7 @@ class AgentsConfig(AppConfig):
         from memoryhub.sync import jobs, stores
 
         stores.register(FeedStore())
+        notice_stores.register_configured()
         hooks.erasing(records.forget)
         for name, step in (
             ("conflicts", upkeep.step),

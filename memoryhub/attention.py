@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agents_app import selectors_queue
+from agents_app.models import Conflict, Notice
 from memoryhub.access.models import ApiKey
 from memoryhub.access.principals import Principal
 from memoryhub.access.services.keys import within_reach
@@ -160,6 +161,19 @@ def handoffs_turned_back(principal: Principal) -> list[Waiting]:
     ]
 
 
+def unread_notices(principal: Principal) -> list[Waiting]:
+    """Of open conflicts: a decided one needs nobody any more."""
+    mine = Notice.objects.visible_to(principal).meant_for(principal.staff_pk).unread_by(principal.staff_pk)
+    unread = mine.filter(conflict__status=Conflict.Status.OPEN)
+    count = unread.order_by()[:MOST_COUNTED].count()
+    if not count:
+        return []
+    latest = unread.select_related("conflict").latest("created_at")
+    detail = f"Latest: {latest.get_reason_display().lower()}, {latest.conflict.key}, {relative(latest.created_at)}."
+    link = list_link("agents_app.notice", reading="unread")
+    return [Waiting(count, plural(count, "Unread notice", "Unread notices"), detail, link, "Read")]
+
+
 def failed_jobs(principal: Principal) -> list[Waiting]:
     """Jobs whose latest finished run failed or was lost."""
     latest: dict[str, JobRun] = {}
@@ -235,6 +249,7 @@ CHECKS = (
     Check("Parked deliveries", "sync.delivery", parked_deliveries),
     Check("Hand-offs that came back", "sessions_app.handoff", handoffs_turned_back),
     Check("Conflicts to decide", CONFLICTS, conflicts_to_decide),
+    Check("Notices", "agents_app.notice", unread_notices),
     Check("Failing jobs", "sync.jobrun", failed_jobs),
     Check("Health", "sync.heartbeat", degraded_health),
     Check("Keys that end soon", "access.apikey", expiring_keys),

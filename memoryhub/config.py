@@ -26,6 +26,7 @@ from memoryhub.config_sections import (
     Jobs,
     Lifecycle,
     Limits,
+    Notices,
     Ranking,
     Rates,
     Search,
@@ -71,6 +72,7 @@ class Config(BaseSettings):
     lifecycle: Lifecycle = Field(default_factory=Lifecycle)
     sync: Sync = Field(default_factory=Sync)
     agents: Agents = Field(default_factory=Agents)
+    notices: Notices = Field(default_factory=Notices)
     search: Search = Field(default_factory=Search)
     ranking: Ranking = Field(default_factory=Ranking)
     jobs: Jobs = Field(default_factory=Jobs)

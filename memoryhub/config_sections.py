@@ -187,6 +187,44 @@ class Agents(Section):
         return value
 
 
+class Notices(Section):
+    min_severity: Literal["critical", "high", "medium", "low"] = Field(
+        "critical", description="New and escalated conflicts at least this severe are told to staff."
+    )
+    ageing_hours: float = Field(
+        48, ge=0, le=8760, description="An open conflict older than this is told to staff, as one past due; 0: never."
+    )
+    hub_url: str = Field(
+        "", pattern=r"^(https?://[^/]+.*)?$", description="Address of this hub in links; http://host:port if empty."
+    )
+    email_recipients: list[str] = Field(
+        [], description="Addresses that get notices by e-mail; none: no e-mails. Assignees get theirs in any case."
+    )
+    email_from: str = Field("memoryhub@localhost", description="Sender of the e-mails.")
+    smtp_host: str = Field("", description="Mail server; empty: no e-mails.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="TCP port of the mail server.")
+    smtp_user: str = Field("", description="Account at the mail server; empty: none is needed.")
+    smtp_password: SecretStr | None = Field(
+        None, description="Its password; keep it in the environment, not in a file."
+    )
+    smtp_tls: Literal["starttls", "tls", "off"] = Field(
+        "starttls", description="How the connection to the mail server is encrypted."
+    )
+    smtp_timeout_seconds: float = Field(10, gt=0, le=60, description="Longest wait for the mail server, in seconds.")
+    webhook_url: str = Field(
+        "", pattern=r"^(https?://.+)?$", description="Gets each notice as a signed POST; empty: none."
+    )
+    webhook_timeout_seconds: float = Field(5, gt=0, le=60, description="Longest wait for its answer, in seconds.")
+
+    @field_validator("email_recipients")
+    @classmethod
+    def are_addresses(cls, recipients: list[str]) -> list[str]:
+        wrong = [one for one in recipients if "@" not in one or any(c.isspace() or c in ",;<>" for c in one)]
+        if wrong:
+            raise ValueError("plain e-mail addresses are needed, such as ops@example.org")
+        return recipients
+
+
 class RemoteEmbeddings(Section):
     url: str = Field(
         "", description="Address of an OpenAI-compatible API, without the '/embeddings' at its end; https://host/v1."

@@ -40,6 +40,8 @@ GROUPS: dict[str, tuple[Item, ...]] = {
     ),
     "Agents": (
         Item("agents_app.candidate", "Offered values", "alt_route"),
+        Item("agents_app.notice", "Notices", "notifications"),
+        Item("agents_app.noticeread", "Notices read", "mark_email_read"),
         Item("agents_app.presence", "Reviewers at work", "visibility"),
         Item("agents_app.duplicateremoval", "Removed duplicates", "content_copy"),
         Item("agents_app.detectionmark", "Search for disagreements", "compare"),

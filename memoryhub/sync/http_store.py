@@ -57,7 +57,7 @@ class HttpStore:
         self._stopped = True
 
     def deliver(self, batch: Sequence[Delivery]) -> Mapping[int, Problem]:
-        known = load_states(batch)
+        known = self.load_states(batch)
         # the claim must not run out while the last of the batch is on its way
         deadline = time.monotonic() + settings.CONFIG.sync.claim_seconds / 2
         # a batch holds an object once at most, so its deliveries may overtake each other
@@ -65,6 +65,12 @@ class HttpStore:
         with ThreadPoolExecutor(len(lanes), thread_name_prefix=f"relay-{self.name}") as pool:
             answers = pool.map(lambda lane: self._deliver_lane(lane, known, deadline), lanes)
             return {number: problem for problems in answers for number, problem in problems.items()}
+
+    def load_states(self, batch: Sequence[Delivery]) -> Mapping[UUID, states.State]:
+        by_topic: defaultdict[str, list[UUID]] = defaultdict(list)
+        for delivery in batch:
+            by_topic[topic_of(delivery.event.event_type)].append(delivery.object_id)
+        return {key: state for topic, ids in by_topic.items() for key, state in states.load(topic, ids).items()}
 
     def _deliver_lane(
         self, lane: Sequence[Delivery], known: Mapping[UUID, states.State], deadline: float
@@ -117,13 +123,6 @@ class HttpStore:
         connection.request("POST", path, body, headers(delivery, body))
         answer = connection.getresponse()
         return judge(answer, answer.read(READ_BYTES).decode(errors="replace"))
-
-
-def load_states(batch: Sequence[Delivery]) -> Mapping[UUID, states.State]:
-    by_topic: defaultdict[str, list[UUID]] = defaultdict(list)
-    for delivery in batch:
-        by_topic[topic_of(delivery.event.event_type)].append(delivery.object_id)
-    return {key: state for topic, ids in by_topic.items() for key, state in states.load(topic, ids).items()}
 
 
 def document(delivery: Delivery, state: states.State | None) -> dict[str, object]:

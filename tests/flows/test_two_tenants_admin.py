@@ -10,10 +10,12 @@ from uuid import uuid4
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db.models import Model
 from django.test import Client
 from django.urls import URLPattern, reverse
 
+from agents_app.models import Conflict, Notice, NoticeRead
 from memoryhub.access.principals import system_principal
 from memoryhub.access.walls import behind_walls
 from memoryhub.registry.models import ContextGroup, Relationship
@@ -64,6 +66,9 @@ def make_what_no_address_makes(world: World) -> None:
     with behind_walls(system_principal("test", world.tenant)):
         Relationship.objects.create(source_id=source, target_id=target, relationship_type=world.text(), **fields)
         ContextGroup.objects.create(name=world.text(), description=world.text(), **fields)
+        conflict = Conflict.objects.create(entry_id=source, kind="edit", key=world.text(), current_version=1, **fields)
+        notice = Notice.objects.create(conflict=conflict, reason="opened", severity="critical", **fields)
+        NoticeRead.objects.create(notice=notice, user=User.objects.create_user("reader"), **fields)
         VectorIndex.objects.create(name=world.text(), model="m", dimension=2, rows=1, exact_up_to=1, **fields)
 
 

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from agents_app.models import Conflict
+from agents_app.services import notices
 from agents_app.services.conflicts import records
 from agents_app.services.conflicts.moves import check_unmoved
 from agents_app.services.conflicts.reach import REVIEW, check_may_decide, locked_conflict, review_name, reviewer
@@ -38,6 +39,7 @@ def assign(conflict_id: UUID, *, principal: Principal, username: str | None) -> 
         return conflict
     records.note_of(conflict, assignee=user)
     note("assigned", conflict, entry, principal, assignee=username)
+    notices.consider(conflict, notices.Reason.ASSIGNED, principal=principal)
     return conflict
 
 

@@ -12,8 +12,9 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from agents_app.models import Candidate, Conflict
+from agents_app.models import Candidate, Conflict, Notice
 from agents_app.resolution import Case, preview_all
+from agents_app.services import notices
 from agents_app.services.conflicts.results import AUTOMATIC
 from agents_app.services.conflicts.severity import due_at, severity_of
 from memoryhub.access.models import Grant
@@ -172,6 +173,7 @@ def announce(
         payload={"conflict_id": str(conflict.pk), "entry_id": str(entry.pk), "agents": concerned(conflict, entry)},
     )
     outbox.emit([event], principal=replace(principal, tenant_id=conflict.tenant_id))
+    notices.announced(did, conflict, principal=principal)
 
 
 def concerned(conflict: Conflict, entry: ContextEntry) -> list[str]:
@@ -187,4 +189,6 @@ def concerned(conflict: Conflict, entry: ContextEntry) -> list[str]:
 def forget(entry_ids: Sequence[UUID], principal: Principal) -> None:
     """A hook of erasing: what was announced repeats the entry's key. The conflicts themselves fall with the entry."""
     erased = Conflict.objects.filter(Q(entry__in=entry_ids) | Q(other__in=entry_ids))
-    SyncEvent.objects.filter(object_id__in=list(erased.values_list("pk", flat=True))).delete()
+    told = Notice.objects.filter(conflict__in=erased)
+    for rows in (erased, told):
+        SyncEvent.objects.filter(object_id__in=list(rows.values_list("pk", flat=True))).delete()

@@ -13,7 +13,7 @@ from memoryhub.access.walls import TenantWall
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('agents_app', '0005_how_syncs_stand'),
+        ('agents_app', '0006_duplicates_and_marks'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

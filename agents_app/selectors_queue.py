@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.core.cache import cache
@@ -12,12 +12,15 @@ from django.db.models import Case, Count, F, IntegerField, Min, Q, QuerySet, Val
 from django.utils import timezone
 
 from agents_app.models import Conflict, Severity
+from agents_app.services.conflicts import AUTOMATIC
 from memoryhub.access.principals import Principal
 
 #: A walk through the queue looks this far; the page says "1000+" beyond.
 LONGEST_WALK = 1000
 #: How long the figure beside the sidebar's item is remembered, in seconds.
 BADGE_AGE = 20
+#: The key for undo is about decisions of this long; older ones are undone on their own page.
+UNDO_WITHIN = timedelta(days=1)
 
 OPEN = Q(status=Conflict.Status.OPEN)
 
@@ -93,8 +96,9 @@ def counts(principal: Principal, now: datetime | None = None) -> dict[str, int]:
     return found
 
 
-def oldest_unassigned(principal: Principal) -> datetime | None:
-    found: datetime | None = of_view("unassigned", principal).order_by().aggregate(oldest=Min("created_at"))["oldest"]
+def oldest(view: str, principal: Principal) -> datetime | None:
+    """When the oldest conflict of a view was found."""
+    found: datetime | None = of_view(view, principal).order_by().aggregate(oldest=Min("created_at"))["oldest"]
     return found
 
 
@@ -127,3 +131,19 @@ def walk(rows: QuerySet[Conflict], conflict_id: UUID) -> Walk:
     at = ids.index(conflict_id)
     alone = len(ids) == 1
     return Walk(at + 1, len(ids), ids[at - 1] if at else None, None if alone else ids[(at + 1) % len(ids)])
+
+
+def last_decision(principal: Principal) -> Conflict | None:
+    """What this reviewer decided last, within a day: what an undo is about."""
+    since = timezone.now() - UNDO_WITHIN
+    mine_decided = in_reach(principal).filter(
+        decided_by=principal.actor,
+        decided_at__gt=since,
+        status__in=[Conflict.Status.RESOLVED, Conflict.Status.DISMISSED],
+    )
+    return mine_decided.only("key", "status", "tenant_id").order_by("-decided_at").first()
+
+
+def decided_by_strategies(principal: Principal, since: datetime) -> QuerySet[Conflict]:
+    """What strategies decided by themselves, also where somebody took it back."""
+    return in_reach(principal).filter(decided_by=AUTOMATIC, decided_at__gt=since)

@@ -36,7 +36,7 @@ MOST_COUNTED = 1000
 class Waiting:
     """One line of the list. ``count`` None: it could not be counted. ``link`` leads to where it is dealt with.
 
-    ``takes``: the link changes something, so it is a button that posts.
+    ``takes`` is where a button posts to that gives the next one to the reader.
     """
 
     count: int | None
@@ -45,7 +45,7 @@ class Waiting:
     link: str = ""
     action: str = "Open"
     urgent: bool = False
-    takes: bool = False
+    takes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def pressing_conflicts(principal: Principal) -> list[Waiting]:
     """Overdue ones, and critical ones."""
     found = selectors_queue.counts(principal)
     lines = (
-        ("overdue", "Overdue conflict", "Past their due time, and their memories stay disputed."),
+        ("overdue", "Overdue conflict", "Past the due time, and agents still work with a disputed value."),
         ("critical", "Critical conflict", "Agents work with a disputed value until somebody decides."),
     )
     return [
@@ -108,12 +108,15 @@ def conflicts_to_decide(principal: Principal) -> list[Waiting]:
     lines: list[Waiting] = []
     if found["mine"]:
         title = plural(found["mine"], "Conflict assigned to you", "Conflicts assigned to you")
-        lines.append(Waiting(found["mine"], title, "", list_link(CONFLICTS, view="mine"), "Review"))
+        oldest = selectors_queue.oldest("mine", principal)
+        detail = f"The oldest was found {relative(oldest)}." if oldest else ""
+        lines.append(Waiting(found["mine"], title, detail, list_link(CONFLICTS, view="mine"), "Review"))
     if found["unassigned"]:
-        oldest = selectors_queue.oldest_unassigned(principal)
+        oldest = selectors_queue.oldest("unassigned", principal)
         title = plural(found["unassigned"], "Conflict that nobody has taken", "Conflicts that nobody has taken")
         detail = f"The oldest was found {relative(oldest)}." if oldest else ""
-        lines.append(Waiting(found["unassigned"], title, detail, list_link(CONFLICTS, view="unassigned"), "Review"))
+        link, takes = list_link(CONFLICTS, view="unassigned"), reverse("admin:agents_app_conflict_next")
+        lines.append(Waiting(found["unassigned"], title, detail, link, "Review", takes=takes))
     return lines
 
 

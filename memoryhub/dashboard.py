@@ -107,8 +107,10 @@ def what_waits(request: HttpRequest, principal: Principal) -> list[Waiting]:
 
 
 def counted(principal: Principal, row: figures.Happened, since: datetime) -> dict[str, Any]:
+    count = asked(partial(row.count, principal, since))
+    told = asked(partial(row.said, principal, since)) if count and row.taken_back is not None else None
     return {
-        "title": row.title,
-        "count": asked(partial(row.count, principal, since)),
-        "link": attention.list_link(row.model),
+        "title": told or row.title,
+        "count": count,
+        "link": attention.list_link(row.model, **dict(row.filters)),
     }

@@ -10,9 +10,11 @@ from typing import Any
 from uuid import UUID
 
 from django.core.cache import cache
-from django.db.models import QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
+from agents_app import selectors_queue
+from agents_app.models import Conflict
 from memoryhub.access.models import AuditEvent, Tenant
 from memoryhub.access.principals import Principal
 from memoryhub.registry.models import AccessTotal, EntryCount, EntryVersion, Layer
@@ -38,14 +40,26 @@ def first_id_of(moment: datetime) -> UUID:
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """Something counted since the last visit; ``model`` decides who sees it, and where it leads."""
+    """Something counted since the last visit; ``model`` decides who sees it, and where it leads.
+
+    ``taken_back`` narrows the rows to those that somebody undid, which are told beside the count.
+    """
 
     title: str
     model: str
     rows: Callable[[Principal, datetime], QuerySet[Any]]
+    taken_back: Q | None = None
+    filters: tuple[tuple[str, str], ...] = ()
 
     def count(self, principal: Principal, since: datetime) -> int:
         return self.rows(principal, since)[:MOST_COUNTED].count()
+
+    def said(self, principal: Principal, since: datetime) -> str:
+        """The title, with how many were taken back."""
+        if self.taken_back is None:
+            return self.title
+        undone = self.rows(principal, since).filter(self.taken_back)[:MOST_COUNTED].count()
+        return f"{self.title} ({undone} undone)" if undone else self.title
 
 
 HAPPENED = (
@@ -53,6 +67,13 @@ HAPPENED = (
         "memories written",
         "registry.contextentry",
         lambda principal, since: EntryVersion.objects.visible_to(principal).filter(pk__gte=first_id_of(since)),
+    ),
+    Happened(
+        "conflicts auto-resolved",
+        "agents_app.conflict",
+        selectors_queue.decided_by_strategies,
+        Q(status=Conflict.Status.UNDONE),
+        (("view", "decided"),),
     ),
     Happened(
         "sessions started",

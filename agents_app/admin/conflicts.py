@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesCheckboxFilter
 from unfold.decorators import display
 
 from agents_app import selectors_queue
-from agents_app.admin import queue
+from agents_app.admin import bulk, queue
+from agents_app.admin.conflict_verbs import DECIDING, TAKE, VERBS
+from agents_app.admin.review import ReviewViews, address, after
 from agents_app.models import Candidate, Conflict, Presence
-from memoryhub.access.admin.base import BigTable, ListedColumns, ReadOnlyAdmin
+from agents_app.selectors_queue import walk
+from memoryhub.access.admin.base import BigTable, ListedColumns, ReadOnlyAdmin, principal_of
 from memoryhub.access.admin.cells import json_cell, moment_cell, text_cell
 from memoryhub.access.admin.filters import TenantFilter, exactly
 from memoryhub.access.admin.verbs import VerbsMixin
@@ -24,8 +32,30 @@ from memoryhub.access.principals import Principal
 
 
 @admin.register(Conflict)
-class ConflictAdmin(VerbsMixin, ReadOnlyAdmin):
+class ConflictAdmin(ReviewViews, VerbsMixin, ReadOnlyAdmin):
     """Its list is the queue: not a table of rows to look up, but work in the order in which it should be done."""
+
+    verbs = VERBS
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [
+            path("next/", self.wrapped(self.next_view), name="agents_app_conflict_next"),
+            path("bulk/", self.wrapped(self.bulk_view), name="agents_app_conflict_bulk"),
+            *(
+                path(f"<uuid:object_id>/{name}/", self.wrapped(view), name=f"agents_app_conflict_{name}")
+                for name, view in (
+                    ("preview", self.preview_view),
+                    ("resolve", self.resolve_view),
+                    ("reapply", self.reapply_view),
+                    ("present", self.present_view),
+                )
+            ),
+        ]
+        return own + super().get_urls()
+
+    def wrapped(self, view: Any) -> Any:
+        """Behind the sign-in, and by POST alone."""
+        return self.admin_site.admin_view(require_POST(view))
 
     def in_reach(self, rows: QuerySet[Any], principal: Principal) -> QuerySet[Any]:
         return rows & selectors_queue.in_reach(principal)
@@ -36,11 +66,54 @@ class ConflictAdmin(VerbsMixin, ReadOnlyAdmin):
         context = {
             **self.admin_site.each_context(request),
             **queue.context(request),
-            "may_decide": self.holds(request, "change"),
+            "may_decide": self.may_decide(request),
             "opts": self.opts,
             "title": "Conflicts",
         }
         return TemplateResponse(request, "agents/queue.html", context)
+
+    def next_view(self, request: HttpRequest) -> HttpResponse:
+        """Takes the first conflict that nobody has, and opens it."""
+        if not self.may_decide(request):
+            raise PermissionDenied
+        first = selectors_queue.of_view("unassigned", principal_of(request)).first()
+        if first is None:
+            messages.info(request, "Somebody was faster: every conflict has a reviewer now.")
+            return HttpResponseRedirect(reverse("admin:agents_app_conflict_changelist"))
+        self.carry_out(request, TAKE, first)
+        return HttpResponseRedirect(address("change", first.pk, queue.Filters(view="mine")))
+
+    def bulk_view(self, request: HttpRequest) -> HttpResponse:
+        if not self.may_decide(request):
+            raise PermissionDenied
+        context = {**self.admin_site.each_context(request), "opts": self.opts}
+        return (bulk.commit if "confirmed" in request.POST else bulk.preview)(request, context)
+
+    def verb_view(self, request: HttpRequest, object_id: str, verb: str) -> HttpResponse:
+        """As every verb; afterwards the work goes on in the view of the queue that the reviewer came from."""
+        conflict = self.found(request, object_id)
+        filters = queue.Filters.of(bulk.query_of(request))
+        onward = after(filters, walk(filters.rows(principal_of(request)), conflict.pk))
+        answer = super().verb_view(request, object_id, verb)
+        if answer.status_code != HTTPStatus.FOUND:
+            return answer
+        if verb in DECIDING and self.left(conflict):
+            return HttpResponseRedirect(onward)
+        return HttpResponseRedirect(address("change", self.open_again(conflict), filters))
+
+    @staticmethod
+    def left(conflict: Conflict) -> bool:
+        """Whether it is out of the queue now; what was refused is told on the conflict's own page."""
+        return not Conflict.objects.filter(selectors_queue.awake(timezone.now()), pk=conflict.pk).exists()
+
+    @staticmethod
+    def open_again(conflict: Conflict) -> UUID:
+        """After an undo: the conflict that asks the same question again."""
+        if not Conflict.objects.filter(pk=conflict.pk, status=Conflict.Status.UNDONE).exists():
+            return conflict.pk
+        again = Conflict.objects.filter(entry=conflict.entry, other=conflict.other, status=Conflict.Status.OPEN)
+        found: UUID | None = again.values_list("pk", flat=True).first()
+        return found or conflict.pk
 
 
 @admin.register(Candidate)

@@ -18,6 +18,7 @@ from agents_app.models import Candidate, Conflict, Severity, Strategy
 from memoryhub.access.admin.base import principal_of
 from memoryhub.access.models import Tenant
 from memoryhub.access.principals import Principal
+from memoryhub.registry.models import ContextEntry
 
 ROWS = 25
 MOST_TENANTS = 500
@@ -83,15 +84,21 @@ class Filters:
 
 
 def listed(rows: QuerySet[Conflict]) -> QuerySet[Conflict]:
-    """With what a row shows, and without what it does not."""
+    """With what a row shows, and without what it does not: values stay where they are."""
     offers = Candidate.objects.only("conflict_id", "agent_id", "position", "deletes")
-    shown = rows.select_related("assignee").prefetch_related(Prefetch("candidates", offers))
+    authors = ContextEntry.objects.only("author")
+    shown = rows.select_related("assignee").prefetch_related(
+        Prefetch("candidates", offers), Prefetch("entry", authors), Prefetch("other", authors)
+    )
     return shown.defer("evidence", "choices", "decision_reason")
 
 
 def agents_of(conflict: Conflict) -> list[str]:
-    """Whose memory it is, and who offers another value; each once."""
-    named = [conflict.agent_id, *(offer.agent_id for offer in conflict.candidates.all())]
+    """Who wrote what is committed, and who offers something else; each once."""
+    committed = conflict.entry.author if conflict.status == Conflict.Status.OPEN else conflict.agent_id
+    named = [committed, *(offer.agent_id for offer in conflict.candidates.all())]
+    if conflict.other is not None:
+        named.append(conflict.other.author)
     return list(dict.fromkeys(name for name in named if name))
 
 

@@ -49,7 +49,8 @@ def note(conflict_id: UUID, *, principal: Principal, editing: bool) -> list[Pres
 @verb
 def leave(conflict_id: UUID, *, principal: Principal) -> None:
     """The user has gone on to another page. Leaving twice is leaving once."""
-    Presence.objects.filter(conflict_id=conflict_id, user_id=principal.staff_pk).delete()
+    if principal.staff_pk is not None:
+        Presence.objects.filter(conflict_id=conflict_id, user_id=principal.staff_pk).delete()
 
 
 def others(conflict_id: UUID, user_pk: int, now: datetime) -> list[Present]:

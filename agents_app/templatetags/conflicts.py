@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
 
 from django import template
-from django.utils.safestring import SafeString
+from django.utils import timezone
 
 from agents_app.models import Strategy
+from agents_app.services.conflicts import AUTOMATIC
 from memoryhub.access import texts
-from memoryhub.registry.diffs import Missing
 
 register = template.Library()
 
@@ -20,16 +20,17 @@ def strategy_name(strategy: str) -> str:
 
 
 @register.filter
+def decider(name: str) -> str:
+    """Who decided: a person, an agent, or a strategy by itself."""
+    return "by the strategy alone" if name == AUTOMATIC else f"by {name or 'somebody'}"
+
+
+@register.filter
 def percent(share: float) -> str:
     return f"{share:.0%}"
 
 
 @register.filter
-def is_missing(value: Any) -> bool:
-    return isinstance(value, Missing)
-
-
-@register.filter
-def shown(value: Any) -> SafeString:
-    """A JSON value of one path: a text without quotes reads best, but null and "null" must differ."""
-    return texts.json_html(value)
+def span_since(moment: datetime) -> str:
+    """``3 hours``: how long ago that was."""
+    return texts.span_words(timezone.now() - moment)

@@ -31,11 +31,21 @@ PAGES = {
     "audit": "access/auditevent/",
     "outbox": "sync/delivery/",
     "jobs": "sync/jobrun/overview/",
+    "conflicts": "agents_app/conflict/",
+    "conflicts-decided": "agents_app/conflict/?view=decided",
+    "conflicts-none": "agents_app/conflict/?view=critical&q=nothing",
+    "conflict": "agents_app/conflict/{conflict_clash}/change/",
+    "conflict-text": "agents_app/conflict/{conflict_prose}/change/",
+    "conflict-creation": "agents_app/conflict/{conflict_creation}/change/",
+    "conflict-three": "agents_app/conflict/{conflict_three}/change/",
+    "conflict-duplicate": "agents_app/conflict/{conflict_duplicate}/change/",
+    "conflict-hostile": "agents_app/conflict/{hostile_conflict}/change/",
+    "conflict-deletion": "agents_app/conflict/{conflict_gone}/change/?view=snoozed",
 }
 
 
 #: Pictures of the README, with the height of the window.
-README = {"dashboard": 768, "session": 1000, "entry-compared": 768}
+README = {"dashboard": 768, "session": 1000, "entry-compared": 768, "conflict": 768, "conflicts": 768}
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -77,6 +87,19 @@ def test_picture_of_a_dialog(camera: Watched) -> None:
     page = camera.open(PAGES["entry"].format(**camera.hub.made))
     page.get_by_role("button", name="Restore version 1").click()
     take(page, "entry-restore", camera.scheme)
+
+
+def test_pictures_of_a_bulk_decision_and_of_picks(camera: Watched) -> None:
+    page = camera.open(PAGES["conflicts"] + "?q=customer")
+    page.get_by_label("Choose all on this page").check()
+    page.get_by_label("Chosen rows").select_option("merge_content")
+    page.get_by_role("button", name="Preview").click()
+    page.wait_for_selector("#plan")
+    take(page, "conflicts-bulk", camera.scheme)
+    page = camera.open(PAGES["conflict"].format(**camera.hub.made))
+    page.keyboard.press("2")
+    page.wait_for_selector("#summary .hub-good")
+    take(page, "conflict-picked", camera.scheme)
 
 
 def test_picture_of_a_new_key(camera: Watched) -> None:

@@ -23,6 +23,7 @@ from memoryhub.sync import jobs
 from memoryhub.sync.models import Delivery, JobRun
 from memoryhub.sync.services import deliveries, heartbeats, schedules
 from sessions_app.services import endings, facts, handoffs, messages, records, sessions, tasks
+from tests.browser import conflict_scenes
 from tests.browser.seed import HOSTILE, LOGIN, PASSWORD, ids
 
 SYSTEM = system_principal("demo")
@@ -58,9 +59,10 @@ def play() -> dict[str, str]:
         name="support desk",
         expires_at=timezone.now() + timedelta(days=5),
     )[0]
+    conflicts = conflict_scenes.play()
     access_log.log.flush()
     spread_over_days()
-    return ids(entry=made, hostile=hostile, session=session, key=key.pk, space=space)
+    return ids(entry=made, hostile=hostile, session=session, key=key.pk, space=space, **conflicts)
 
 
 def people() -> None:

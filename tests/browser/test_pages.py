@@ -35,7 +35,7 @@ def test_signing_in_leads_to_what_needs_a_human(browser: Browser, hub: Hub) -> N
     visitor = watched(context.new_page(), hub)
     sign_in(visitor.page, hub)
     waiting = visitor.page.locator(".hub-row-text strong").all_inner_texts()
-    assert waiting[:3] == ["Parked deliveries", "Hand-off came back", "Failing job"]
+    assert waiting[:4] == ["Overdue conflict", "Critical conflicts", "Parked deliveries", "Hand-off came back"]
     context.close()
     assert visitor.complaints == []
 

@@ -46,15 +46,26 @@
 
   const go = (step) => {
     const all = rows();
-    if (!all.length) return;
-    all[at]?.classList.remove("hub-at");
-    at = Math.min(all.length - 1, Math.max(0, at + step));
-    const row = all[at];
+    if (all.length) goTo(all[Math.min(all.length - 1, Math.max(0, at + step))]);
+  };
+
+  // a row that says "self" is looked at as a whole; the others are there for their link
+  const goTo = (row) => {
+    document.querySelector(".hub-at")?.classList.remove("hub-at");
+    at = rows().indexOf(row);
     row.classList.add("hub-at");
-    const target = row.querySelector("th a, a, button") ?? row;
+    const target = (row.dataset.row !== "self" && row.querySelector("th a, a, button")) || row;
     if (target === row) row.tabIndex = -1;
     target.focus({ preventScroll: true });
     row.scrollIntoView({ block: "nearest" });
+  };
+
+  // keys of single pages, with their lines in the help
+  const pageKeys = new Map();
+  window.hubKeys = {
+    add: (key, does, run) => pageKeys.set(key, { does, run }),
+    describe: (key, does) => pageKeys.set(key, { does }),
+    goTo,
   };
 
   const keysOff = () => localStorage.getItem("hubKeys") === "off";
@@ -71,6 +82,7 @@
     else if (keysOff()) return;
     else if (event.key === "j") go(1);
     else if (event.key === "k") go(-1);
+    else if (pageKeys.get(event.key)?.run) pageKeys.get(event.key).run();
     else if (!/^[a-z]$/.test(event.key) || !press(event.key)) return;
     event.preventDefault();
   });
@@ -93,10 +105,15 @@
     return made;
   };
 
+  // a key of another page helps nobody here
+  const helps = (key) => !pageKeys.has(key) && (!OF_PAGES.has(key) || document.querySelector(`[data-key="${key}"]`));
+  const OF_PAGES = new Set(["e", "c", "n"]);
+
   function help() {
     document.getElementById("hub-help")?.remove();
     const list = element("dl", { className: "hub-keys" });
-    for (const [key, does] of HELP) list.append(element("dt", {}, element("kbd", { textContent: key })), element("dd", { textContent: does }));
+    const here = [...pageKeys].map(([key, { does }]) => [key, does]);
+    for (const [key, does] of [...here, ...HELP.filter(([key]) => helps(key))]) list.append(element("dt", {}, element("kbd", { textContent: key })), element("dd", { textContent: does }));
     const toggle = element("button", { type: "button", className: "hub-button", textContent: keysOff() ? "Turn keys on" : "Turn keys off" });
     toggle.addEventListener("click", () => {
       localStorage.setItem("hubKeys", keysOff() ? "on" : "off");

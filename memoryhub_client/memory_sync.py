@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from memoryhub_client.client import MemoryClient
@@ -21,7 +23,6 @@ Json = dict[str, Any]
 RUN_SECONDS = 60.0
 RUN_PAUSE_SECONDS = 0.5
 OVER = frozenset({"done", "failed"})
-FORCED = "Released for maintenance."
 
 
 class ConflictResolution(StrEnum):
@@ -50,17 +51,16 @@ class MemorySyncService:
         self, agent_id: str, user_id: str | None = None, session_id: str | None = None, force_sync: bool = False
     ) -> Json:
         """Brings one agent up to date; the run, with its counts. ``session_id`` is for the caller's own records."""
-        wanted = without_none({"user_id": user_id, "force": force_sync})
-        answer = await self._call("POST", f"/memory/agents/{segment(agent_id)}/sync", wanted)
+        wanted = without_none({"user_id": user_id, "force_sync": force_sync})
+        run = await self._call("POST", f"/memory/agents/{segment(agent_id)}/sync", wanted)
         logger.debug("Synced %s (session %s)", agent_id, session_id)
-        return await self._finished(answer.get("run", answer))
+        return await self._finished(run)
 
     async def sync_all(self, user_id: str | None = None, force_sync: bool = False) -> dict[str, Json]:
         """Brings all agents up to date, one failure never stops the others; the runs by agent."""
-        wanted = without_none({"user_id": user_id, "force": force_sync})
+        wanted = without_none({"user_id": user_id, "force_sync": force_sync})
         answer = await self._call("POST", "/memory/agents/sync", wanted)
-        runs = [await self._finished(run) for run in answer["runs"]]
-        return {str(run["agent_id"]): run for run in runs}
+        return {agent: await self._finished(run) for agent, run in answer["results"].items()}
 
     async def get_sync_statistics(self) -> Json:
         """service_stats, active_locks and pending_conflicts, each with its counts."""
@@ -70,8 +70,7 @@ class MemorySyncService:
         deadline = time.monotonic() + RUN_SECONDS
         while run["status"] not in OVER and time.monotonic() < deadline:
             await asyncio.sleep(RUN_PAUSE_SECONDS)
-            answer = await self._call("GET", f"/memory/agents/sync/runs/{segment(str(run['run_id']))}")
-            run = answer.get("run", answer)
+            run = await self._call("GET", f"/memory/agents/sync/runs/{segment(str(run['run_id']))}")
         return without_success(run)
 
     # slices
@@ -124,18 +123,26 @@ class MemorySyncService:
 
     @property
     def active_locks(self) -> dict[str, Json]:
-        """Locks held now by any agent that the key may see, by memory id: holder, expires_at, reason, …
+        """Locks that are held now, by memory id: key, holder, acquired_at, expires_at, reason, seen_by.
 
-        Asks the hub, and so blocks for as long as one request takes; in a coroutine ``get_active_locks`` is better.
+        Asks the hub as the key and as each agent, and so blocks for some requests; in a coroutine
+        ``get_active_locks`` is better. ``seen_by``: an agent that may see the memory, None for memories of all.
         """
+        agents = [str(agent["agent_id"]) for agent in self._pages("/memory/agents", active="true")]
         held: dict[str, Json] = {}
-        following: str | None = "/memory/locks?limit=200"
-        while following:
-            page = self.client.call("GET", following)
-            held |= {str(lock["entry_id"]): lock for lock in page["results"]}
-            onward = page.get("next")
-            following = f"/memory/locks?{onward.partition('?')[2]}" if onward else None
+        for agent in (None, *agents):
+            for lock in self._pages("/memory/locks", acting=agent):
+                held.setdefault(str(lock["entry_id"]), lock | {"seen_by": agent})
         return held
+
+    def _pages(self, path: str, *, acting: str | None = None, **query: Any) -> Iterator[Json]:
+        headers = {"X-Agent-Id": acting} if acting else None
+        following: str | None = f"{path}?{urlencode({'limit': 100, **query})}"
+        while following:
+            page = self.client.call("GET", following, headers=headers)
+            yield from page["results"]
+            onward = page.get("next")
+            following = f"{path}?{onward.partition('?')[2]}" if onward else None
 
     async def get_active_locks(self) -> dict[str, Json]:
         """As ``active_locks``, without blocking."""
@@ -150,10 +157,14 @@ class MemorySyncService:
         return self._locks.get((memory_id, agent_id)) or Lock(self.client, memory_id, agent_id=agent_id)
 
     async def _force(self, memory_id: str, agent_id: str) -> bool:
+        known = [key for key in self._locks if key[0] == memory_id]
+        acting = known[0][1] if known else (await self.get_active_locks()).get(memory_id, {}).get("seen_by")
         path = f"/memory/context/{segment(memory_id)}/lock/force-release"
-        answer = await self._call("POST", path, {"reason": f"{FORCED} Asked for by {agent_id}."})
-        for known in [key for key in self._locks if key[0] == memory_id]:
-            del self._locks[known]
+        body = {"reason": f"Released for maintenance, asked for by {agent_id}."}
+        headers = {"X-Agent-Id": acting} if acting else None
+        answer = await asyncio.to_thread(lambda: self.client.call("POST", path, body, headers=headers))
+        for key in known:
+            del self._locks[key]
         return bool(answer.get("released"))
 
     # conflicts

@@ -74,9 +74,9 @@ class MultiAgentCoordinator:
         self.client.close()
 
     async def register_agent(self, agent_id: str, **profile: Any) -> Json:
-        """Makes the agent known; one that is known already keeps its profile but for what is named.
+        """Makes the agent known; one that is known already stays as it is (HubError 409 if ``profile`` differs).
 
-        ``profile``: name, priority, retention_days, conflict_strategy, memory_types, specialties, capabilities, …
+        ``profile``: name, issue_key, priority, retention_days, conflict_strategy, memory_types, specialties, …
         """
         return without_success(await self._call("POST", "/memory/agents/register", {"agent_id": agent_id, **profile}))
 
@@ -162,10 +162,15 @@ class MultiAgentCoordinator:
         running = self._task is not None and not self._task.done()
         return status | {"client": {"background_sync": running, "failed_syncs_in_a_row": self.sync_failures}}
 
-    async def share(self, memory_id: UUID | str, agents: list[str], *, can_write: bool = False, note: str = "") -> Json:
-        """Opens a memory to further agents by hand."""
-        body = {"agents": agents, "can_write": can_write, "note": note}
-        return without_success(await self._call("POST", f"/memory/context/{segment(str(memory_id))}/grants", body))
+    async def share(
+        self, memory_id: UUID | str, agents: list[str], *, acting: str, can_write: bool = False, note: str = ""
+    ) -> Json:
+        """Opens a memory of the agent ``acting`` to further agents by hand; its grants."""
+        path, body = f"/memory/context/{segment(str(memory_id))}/grants", {"can_write": can_write, "note": note}
+        headers = {"X-Agent-Id": acting}
+        return without_success(
+            await asyncio.to_thread(lambda: self.client.call("POST", path, body | {"agents": agents}, headers=headers))
+        )
 
     async def _keep_syncing(self) -> None:
         while True:

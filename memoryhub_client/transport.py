@@ -36,6 +36,7 @@ class Transport:
         self.agent_id = agent_id
         self.timeout = timeout
         self._idle: deque[http.client.HTTPConnection] = deque()
+        self._closings = 0
 
     async def call(self, method: str, path: str, body: Any = None, **query: Any) -> dict[str, Any]:
         """The parsed answer. Raises HubError for a refusal, OSError when the hub cannot be reached."""
@@ -57,7 +58,8 @@ class Transport:
         return answer
 
     def close(self) -> None:
-        """Closes the kept connections; the next call opens new ones."""
+        """Closes the kept connections; the next call opens new ones. A call under way closes its own when it ends."""
+        self._closings += 1
         while self._idle:
             self._idle.pop().close()
 
@@ -83,6 +85,7 @@ class Transport:
         body: bytes | None,
         headers: dict[str, str],
     ) -> Answered:
+        closings = self._closings
         try:
             connection.request(method, target, body, headers)
             response = connection.getresponse()
@@ -91,6 +94,8 @@ class Transport:
             connection.close()
             raise
         self._idle.append(connection)
+        if closings != self._closings:
+            self.close()
         return answer
 
     def headers(self, method: str) -> dict[str, str]:

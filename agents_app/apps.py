@@ -20,7 +20,7 @@ class AgentsConfig(AppConfig):
 
     def ready(self) -> None:
         from agents_app import notice_stores
-        from agents_app.services import detecting, retention, sync_counts, sync_steps
+        from agents_app.services import detecting, regranting, retention, sync_counts, sync_steps
         from agents_app.services.conflicts import records, upkeep
         from agents_app.stores import FeedStore
         from memoryhub.registry import hooks
@@ -30,6 +30,7 @@ class AgentsConfig(AppConfig):
         notice_stores.register_configured()
         hooks.erasing(records.forget)
         for name, step in (
+            ("sharing", regranting.step),
             ("conflicts", upkeep.step),
             ("retention", retention.retention),
             ("clean_up", retention.clean_up),

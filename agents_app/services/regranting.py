@@ -17,9 +17,11 @@ from uuid import UUID
 from django.db import InterfaceError, OperationalError, connection
 from django.db.models.functions import Now
 
-from agents_app.models import Regrant
+from agents_app.models import Regrant, SyncRun
 from agents_app.services.profiles import tenant_of
+from memoryhub.access.exceptions import NotFound
 from memoryhub.access.principals import Principal
+from memoryhub.access.services import audit
 from memoryhub.access.walls import behind_walls, verb
 from memoryhub.registry.services import acts
 
@@ -38,7 +40,8 @@ UPDATE memory_regrants SET status = 'running', attempts = attempts + 1,
   started_at = coalesce(started_at, clock_timestamp())
 WHERE id = (
   SELECT m.id FROM memory_regrants m
-  WHERE m.status IN ('waiting', 'running') AND NOT (m.id = ANY (%s)) AND NOT EXISTS (
+  WHERE m.status IN ('waiting', 'running') AND NOT (m.id = ANY (%(passed)s))
+    AND m.tenant_id = coalesce(%(tenant)s, m.tenant_id) AND NOT EXISTS (
     SELECT FROM pg_snapshot_xip(pg_current_snapshot()) AS running
     WHERE running::text::bigint < m.starts_after AND running IS DISTINCT FROM pg_current_xact_id_if_assigned())
     AND m.starts_after IS NOT NULL
@@ -47,7 +50,8 @@ RETURNING id, tenant_id, attempts
 """
 COUNT = "SELECT count(*) FROM memory_context_registry WHERE tenant_id = %s AND agent_id IS NOT NULL"
 WINDOW = """
-SELECT agent_id, id, %(categories)s = '{}' OR agents_category(tenant_id, category) = ANY (%(categories)s)
+SELECT agent_id, id,
+  %(categories)s = '{}' OR agents_slug(agents_category(tenant_id, category)) = ANY (%(categories)s)
 FROM memory_context_registry
 WHERE tenant_id = %(tenant)s AND agent_id IS NOT NULL AND (agent_id, id) > (%(agent)s, %(after)s)
 ORDER BY agent_id, id LIMIT %(limit)s
@@ -103,7 +107,7 @@ def claim(principal: Principal, passed: list[UUID]) -> tuple[UUID, Principal] | 
     with behind_walls(principal), connection.cursor() as cursor:
         cursor.execute(MARK)
     with behind_walls(principal), connection.cursor() as cursor:
-        cursor.execute(CLAIM, [passed])
+        cursor.execute(CLAIM, {"passed": passed, "tenant": principal.tenant_id})
         row = cursor.fetchone()
     if row is None:
         return None
@@ -112,6 +116,31 @@ def claim(principal: Principal, passed: list[UUID]) -> tuple[UUID, Principal] | 
         give_up(regrant_id, principal=principal.within(tenant_id))
         return claim(principal, passed)
     return regrant_id, principal.within(tenant_id)
+
+
+def step(run: SyncRun, *, principal: Principal, limit: int) -> dict[str, int]:
+    """What a sync run of an agent does about sharing: a slice of what changed rules left to do in its tenant."""
+    did = work(principal=principal.within(run.tenant_id), limit=limit)
+    found = {"grants_made": did["granted"], "grants_revoked": did["revoked"]}
+    return found | ({"more": 1} if did["looked_at"] >= limit else {})
+
+
+@verb
+def retry(regrant_id: UUID, *, principal: Principal) -> Regrant:
+    """Goes on with one that was given up, where it stopped. Needs ``admin``; NotFound where none was given up."""
+    principal.require("admin")
+    failed = Regrant.objects.visible_to(principal).filter(pk=regrant_id, status=Regrant.Status.FAILED)
+    if not failed.update(status=Regrant.Status.WAITING, attempts=0, starts_after=None, finished_at=None):
+        raise NotFound("There is no such work that failed.")
+    regrant: Regrant = Regrant.objects.get(pk=regrant_id)
+    audit.record(
+        "agents.regrant.retried",
+        principal=principal,
+        tenant_id=regrant.tenant_id,
+        object_type="regrant",
+        object_id=regrant_id,
+    )
+    return regrant
 
 
 @verb

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from memoryhub_client.errors import HubError
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass
@@ -363,7 +364,8 @@ class FakeClient:
         self.lost: list[str] = []
 
     def register_replica(self, agent_id: str, *, user_id: str | None = None, name: str = "") -> Json:
-        return self._over_the_wire(self.hub.register_replica, agent_id, user_id=user_id, name=name)
+        self._leave("register_replica")
+        return self._arrived("register_replica", self.hub.register_replica(agent_id, user_id=user_id, name=name))
 
     def changes(
         self,
@@ -375,20 +377,24 @@ class FakeClient:
         user_id: str | None = None,
         replica_id: str | None = None,
     ) -> Json:
-        where = {"after": after, "epoch": epoch, "limit": limit, "user_id": user_id, "replica_id": replica_id}
-        return self._over_the_wire(self.hub.changes, agent_id, **where)
+        self._leave("changes")
+        page = self.hub.changes(agent_id, after=after, epoch=epoch, limit=limit, user_id=user_id, replica_id=replica_id)
+        return self._arrived("changes", page)
 
     def push(self, agent_id: str, replica_id: str, changes: Sequence[Json]) -> list[Json]:
-        return self._over_the_wire(self.hub.push, agent_id, replica_id, changes)
+        self._leave("push")
+        return self._arrived("push", self.hub.push(agent_id, replica_id, changes))
 
     def get_many(self, ids: Sequence[str], *, agent_id: str | None = None) -> list[Json]:
-        return self._over_the_wire(self.hub.get_many, ids, agent_id=agent_id)
+        self._leave("get_many")
+        return self._arrived("get_many", self.hub.get_many(ids, agent_id=agent_id))
 
-    def _over_the_wire(self, door: Any, *given: Any, **named: Any) -> Any:
+    def _leave(self, door: str) -> None:
         if self.offline:
-            raise ConnectionRefusedError("offline")
-        answer = door(*given, **named)
-        if door.__name__ in self.lost:
-            self.lost.remove(door.__name__)
+            raise ConnectionRefusedError(f"offline: {door}")
+
+    def _arrived(self, door: str, answer: T) -> T:
+        if door in self.lost:
+            self.lost.remove(door)
             raise ConnectionResetError("the answer was lost")
         return answer

@@ -103,8 +103,14 @@ class LiveHub:
 
     def resolve(self, conflict_id: str, value: Any) -> None:
         seen = conflicts.preview(UUID(conflict_id), principal=ADMIN, value=value)
-        versions = {"conflict_version": seen.conflict_version, "entry_version": seen.entry_version}
-        conflicts.resolve(UUID(conflict_id), principal=ADMIN, value=value, reason="a test", **versions)
+        conflicts.resolve(
+            UUID(conflict_id),
+            principal=ADMIN,
+            conflict_version=seen.conflict_version,
+            entry_version=seen.entry_version,
+            value=value,
+            reason="a test",
+        )
 
     def slice(self, agent: str) -> dict[str, Any]:
         """entry id → (key, version, value, disputed)"""

@@ -331,9 +331,14 @@ def test_many_changes_go_in_several_requests(hub, make):
     assert ada.sync().applied == count
     ada.put("big1", "x" * 500_000)
     ada.put("big2", "y" * 500_000)
-    sizes = []
+    sizes: list[int] = []
     push = hub.push
-    hub.push = lambda a, r, changes: sizes.append(len(changes)) or push(a, r, changes)
+
+    def weighed(agent, replica, changes):
+        sizes.append(len(changes))
+        return push(agent, replica, changes)
+
+    hub.push = weighed
     ada.sync()
     assert sizes == [1, 1]
 

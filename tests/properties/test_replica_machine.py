@@ -203,7 +203,7 @@ class ReplicaMachine(RuleBasedStateMachine):
 
 
 def run(examples: int, steps: int) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         ReplicaMachine,
         settings=settings(
             max_examples=examples,

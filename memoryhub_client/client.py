@@ -141,8 +141,11 @@ class MemoryClient:
     # conflicts
 
     def submit_conflict(self, **change: Any) -> Json:
-        """A change made from an old version, for resolution: entry_id, base_version, value, strategy, reason, …"""
-        return self.call("POST", "/memory/agents/conflicts", without_none(change))
+        """A change made from an old version, to be decided: entry_id (or key, scope, …), base_version, value or
+        deletes, attributes, strategy, reason. Answers outcome, entry_id, sync_version, conflict_id, why.
+        """
+        # here null says something: made without knowing a version
+        return self.call("POST", "/memory/agents/conflicts", {"base_version": None, **change})
 
     def conflicts(self, **filters: Any) -> list[Json]:
         """Open and decided conflicts, newest first: {conflict_id, status, kind, entry_id, …}."""
@@ -158,6 +161,16 @@ class MemoryClient:
     def resolve_conflict(self, conflict_id: Id, **decision: Any) -> Json:
         """Decides: conflict_version and entry_version as they were shown, strategy or choices or value, reason."""
         return self.call("POST", f"{conflict_path(conflict_id)}/resolve", without_none(decision))
+
+    def dismiss_conflict(self, conflict_id: Id, *, reason: str = "", conflict_version: int | None = None) -> Json:
+        """Leaves everything as it is."""
+        body = without_none({"reason": reason, "conflict_version": conflict_version})
+        return self.call("POST", f"{conflict_path(conflict_id)}/dismiss", body)
+
+    def undo_conflict(self, conflict_id: Id, *, reason: str = "", reopen: bool = False, as_new: bool = False) -> Json:
+        """Takes a decision back; ``reopen`` asks people again, ``as_new`` also where the entry was changed since."""
+        body = {"reason": reason, "reopen": reopen, "as_new": as_new}
+        return self.call("POST", f"{conflict_path(conflict_id)}/undo", body)
 
     # replicas
 

@@ -115,11 +115,19 @@ class MemorySyncService:
         return granted
 
     async def release_memory_lock(self, memory_id: UUID | str, agent_id: str, force: bool = False) -> bool:
-        """Gives the lock back. ``force`` takes it from whoever has it, which needs a key with ``admin``."""
+        """Gives the lock back; False where this agent does not hold it any more.
+
+        ``force`` takes it from whoever has it, which needs a key with ``admin``.
+        """
         if force:
             return await self._force(str(memory_id), agent_id)
         lock = self._locks.pop((str(memory_id), agent_id), None) or self._lock(str(memory_id), agent_id)
-        return await asyncio.to_thread(lock.release)
+        try:
+            return await asyncio.to_thread(lock.release)
+        except HubError as problem:
+            if problem.code != "not_lock_holder":
+                raise
+            return False
 
     @property
     def active_locks(self) -> dict[str, Json]:
@@ -183,7 +191,7 @@ class MemorySyncService:
         client, why = self.client, reason or f"Decided by {strategy.value}."
         try:
             seen = await asyncio.to_thread(client.preview_conflict, conflict_id, strategy=strategy.value)
-            if not seen.get("valid", True):
+            if not (seen["valid"] and seen["strategies"][strategy.value]["available"]):
                 return False
             versions = {name: seen[name] for name in ("conflict_version", "entry_version")}
             await asyncio.to_thread(

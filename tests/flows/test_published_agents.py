@@ -114,6 +114,7 @@ def test_a_lock_that_another_holds_is_waited_for_or_not(run):
         await coordinator.share(memory_id, ["alice"], can_write=True, acting="alden")
         assert await service.acquire_memory_lock(memory_id, "alden")
         assert not await service.acquire_memory_lock(memory_id, "alice", wait_for_lock=False)
+        assert not await service.release_memory_lock(memory_id, "alice")
         waiting = asyncio.create_task(service.acquire_memory_lock(memory_id, "alice", wait_seconds=20))
         await asyncio.sleep(0.1)
         assert await service.release_memory_lock(memory_id, "alden")

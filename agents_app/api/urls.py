@@ -14,6 +14,17 @@ from agents_app.api.agents import (
     ProfileView,
     RegisterView,
 )
+from agents_app.api.conflicts import (
+    AssignView,
+    ConflictsView,
+    ConflictView,
+    DismissView,
+    HoldView,
+    PreviewView,
+    ResolveView,
+    SnoozeView,
+    UndoView,
+)
 from agents_app.api.feed import ChangesView, PushView, ReplicasView
 from agents_app.api.memories import AgentMemoriesView, AgentSearchView, SliceView
 from agents_app.api.sharing import AliasesView, MatrixPreviewView, MatrixView, RegrantsView, RulesView, RuleView
@@ -39,6 +50,15 @@ urlpatterns: list[URLPattern] = [
     path("agents/sharing-matrix", MatrixView.as_view()),
     path("agents/sharing-matrix/preview", MatrixPreviewView.as_view()),
     path("agents/regrants", RegrantsView.as_view()),
+    path("agents/conflicts", ConflictsView.as_view()),
+    path("agents/conflicts/<uuid:conflict_id>", ConflictView.as_view()),
+    path("agents/conflicts/<uuid:conflict_id>/preview", PreviewView.as_view()),
+    path("agents/conflicts/<uuid:conflict_id>/resolve", ResolveView.as_view()),
+    path("agents/conflicts/<uuid:conflict_id>/dismiss", DismissView.as_view()),
+    path("agents/conflicts/<uuid:conflict_id>/undo", UndoView.as_view()),
+    path("agents/conflicts/<uuid:conflict_id>/assign", AssignView.as_view()),
+    path("agents/conflicts/<uuid:conflict_id>/snooze", SnoozeView.as_view()),
+    path("agents/conflicts/<uuid:conflict_id>/hold", HoldView.as_view()),
     path("agents/replicas", ReplicasView.as_view()),
     path("agents/<str:agent_id>/changes", ChangesView.as_view()),
     path("agents/<str:agent_id>/push", PushView.as_view()),

@@ -5,7 +5,7 @@
 """
 
 from agents_app.services.conflicts.bulk import BulkOutcome, Foreseen, Seen, preview_many, resolve_many
-from agents_app.services.conflicts.deciding import dismiss, preview, resolve
+from agents_app.services.conflicts.deciding import dismiss, preview, read, resolve
 from agents_app.services.conflicts.desk import assign, hold, snooze, unhold
 from agents_app.services.conflicts.findings import create_found
 from agents_app.services.conflicts.results import AUTOMATIC, Decided, Place, Preview, Submitted
@@ -28,6 +28,7 @@ __all__ = [
     "preview",
     "preview_many",
     "propose",
+    "read",
     "resolve",
     "resolve_many",
     "snooze",

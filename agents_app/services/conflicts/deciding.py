@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from time import perf_counter
 from typing import Any
 from uuid import UUID
 
@@ -28,7 +29,9 @@ from memoryhub.access.principals import Principal
 from memoryhub.access.walls import verb
 from memoryhub.registry.diffs import MISSING
 from memoryhub.registry.models import ContextEntry
+from memoryhub.registry.services import access_log
 from memoryhub.registry.services.drafts import UNSET, Unset, check_value
+from memoryhub.registry.services.records import of_rows
 
 Choices = Mapping[str, Any]
 
@@ -45,6 +48,19 @@ def preview(
     """What a decision would write now. Changes nothing. Raises NotFound, Invalid (an unknown strategy)."""
     conflict = conflict_in_reach(conflict_id, principal)
     return previewed(conflict, conflict.entry, strategy, choices, value)
+
+
+@verb
+def read(conflict_id: UUID, *, principal: Principal) -> tuple[Conflict, Preview | None]:
+    """The conflict with its candidates, and while it is open what a merge would give. Raises NotFound.
+
+    Like every reading it is noted, in the audit trail too where the memory is another agent's.
+    """
+    started = perf_counter()
+    conflict = conflict_in_reach(conflict_id, principal)
+    access_log.note(of_rows([conflict.entry]), principal=principal, operation="conflict", started=started)
+    is_open = conflict.status == Conflict.Status.OPEN
+    return conflict, previewed(conflict, conflict.entry, None, None, UNSET) if is_open else None
 
 
 def previewed(

@@ -190,6 +190,7 @@ SPECTACULAR_SETTINGS = {
         "TaskStatusEnum": "sessions_app.models.Task.Status",
         "HandoffStatusEnum": "sessions_app.models.Handoff.Status",
         "StrategyEnum": "agents_app.models.Strategy",
+        "SeverityEnum": "agents_app.models.Severity",
         "ConflictKindEnum": "agents_app.models.Conflict.Kind",
         "ConflictStatusEnum": "agents_app.models.Conflict.Status",
         "FeedItemKindEnum": "agents_app.models.FeedItem.Kind",

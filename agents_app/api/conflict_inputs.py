@@ -26,12 +26,12 @@ class Version(serializers.IntegerField):
 
 class ConflictsQuery(NamingQuery, PageQuery):
     status = Choice(Conflict.Status.choices, required=False, help_text="Left out, open and decided ones are listed.")
-    severity = Choice(Severity.choices, required=False)
-    kind = Choice(Conflict.Kind.choices, required=False)
+    severity = Choice(Severity.choices, required=False, help_text="How urgent it is.")
+    kind = Choice(Conflict.Kind.choices, required=False, help_text="How it came about.")
     agent_id = Name(required=False, help_text="Whose memory it is, or who offers another value.")
-    category = Name(required=False)
+    category = Name(required=False, help_text="The entry's category.")
     assignee = Name(required=False, help_text="The name of a reviewer, or 'nobody'.")
-    entry_id = serializers.UUIDField(required=False)
+    entry_id = serializers.UUIDField(required=False, help_text="Those about this entry.")
     older_than = serializers.DateTimeField(required=False, help_text="Found before this time.")
 
 

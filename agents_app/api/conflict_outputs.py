@@ -38,7 +38,7 @@ def conflict_document(conflict: Conflict) -> dict[str, Any]:
         "category": conflict.category,
         "user_id": conflict.user_id,
         "agent_id": conflict.agent_id,
-        "candidates": [candidate.agent_id for candidate in conflict.candidates.all()],
+        "offered_by": [candidate.agent_id for candidate in conflict.candidates.all()],
         "base_version": conflict.base_version,
         "current_version": conflict.current_version,
         "strategy": conflict.strategy,
@@ -205,7 +205,7 @@ class ConflictOutput(serializers.Serializer[Any]):
     category = serializers.CharField()
     user_id = serializers.CharField(allow_null=True)
     agent_id = serializers.CharField(allow_null=True, help_text="Whose memory it is, where it is an agent's.")
-    candidates = serializers.ListField(child=serializers.CharField(), help_text="The agents that offer something.")
+    offered_by = serializers.ListField(child=serializers.CharField(), help_text="The agents that offer something.")
     base_version = serializers.IntegerField(allow_null=True, help_text="null: there is no common ancestor.")
     current_version = serializers.IntegerField(help_text="The committed version when it was found.")
     strategy = serializers.CharField(help_text="Asked for by the call; empty: none.")
@@ -270,7 +270,7 @@ class ConflictSideOutput(serializers.Serializer[Any]):
     missing = serializers.BooleanField(required=False)
 
 
-class PathOutput(serializers.Serializer[Any]):
+class ConflictPathOutput(serializers.Serializer[Any]):
     pointer = serializers.CharField()
     kind = Choice(PATH_KINDS)
     base = ConflictSideOutput()
@@ -283,12 +283,27 @@ class PathOutput(serializers.Serializer[Any]):
     choice = AnyValue(help_text="What was picked; null: nothing.")
 
 
+class OfferOutput(serializers.Serializer[Any]):
+    """What an agent offers. ``value``, or ``missing``: true."""
+
+    candidate = serializers.CharField(help_text="The name under which it is picked.")
+    agent_id = serializers.CharField()
+    base_version = serializers.IntegerField(allow_null=True)
+    deletes = serializers.BooleanField()
+    written_at = serializers.DateTimeField()
+    importance = serializers.FloatField()
+    priority = serializers.IntegerField(help_text="Of the agent: 1 is low, 4 critical.")
+    value = AnyValue(required=False)
+    missing = serializers.BooleanField(required=False)
+    attributes = JSONObject()
+
+
 class ConflictProblemOutput(serializers.Serializer[Any]):
     pointer = serializers.CharField()
     message = serializers.CharField()
 
 
-class PreviewOutput(Output):
+class ConflictPreviewOutput(Output):
     """What a decision would write now, and the versions to hand to resolve."""
 
     conflict_id = serializers.UUIDField()
@@ -298,8 +313,8 @@ class PreviewOutput(Output):
     choices = JSONObject()
     base = JSONObject(allow_null=True)
     current = JSONObject()
-    candidates = serializers.ListField(child=JSONObject())
-    paths = PathOutput(many=True)
+    candidates = OfferOutput(many=True)
+    paths = ConflictPathOutput(many=True)
     strategies = JSONObject(help_text=f"What each would do and why: {', '.join(Strategy.values)}.")
     result = ConflictSideOutput()
     attributes = JSONObject(help_text="Those that would change.")

@@ -25,10 +25,10 @@ from agents_app.api.conflict_inputs import (
 )
 from agents_app.api.conflict_outputs import (
     ConflictOutput,
+    ConflictPreviewOutput,
     DecidedOutput,
     DeskOutput,
     OneConflictOutput,
-    PreviewOutput,
     SubmittedOutput,
     conflict_document,
     decided_document,
@@ -49,7 +49,7 @@ from memoryhub.registry.api.documents import moment
 from memoryhub.registry.api.serializers import NamingQuery
 from memoryhub.registry.services.addresses import default_scope
 
-TAGS = ["conflicts"]
+TAGS = ["agents"]
 SUBMIT = {
     "key": "customer_preference_123",
     "user_id": "user_789",
@@ -169,7 +169,7 @@ class PreviewView(OneConflict):
         "why. Changes nothing. Needs `read`.",
         request=PicksInput,
         parameters=[NamingQuery],
-        responses={200: PreviewOutput, **problem_responses(404)},
+        responses={200: ConflictPreviewOutput, **problem_responses(404)},
         examples=[example("Pick one path", {"choices": {"/theme": "candidate:1"}}, request=True)],
         tags=TAGS,
     )

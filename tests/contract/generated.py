@@ -27,10 +27,10 @@ CHECKS = [
     checks.response_schema_conformance,
     checks.response_headers_conformance,
 ]
-#: Generated values of these name other tenants, users or pages than the caller's: almost always refused.
-STEERED = frozenset({"tenant_id", "cursor"})
-#: A generated version is hardly ever the current one.
-PRECONDITIONS = {"If-Match", "If-None-Match"}
+#: Generated values of these name other tenants, users, pages or states than the caller's: almost always refused.
+STEERED = frozenset({"tenant_id", "cursor", "conflict_version", "entry_version"})
+#: A generated version or number of a lock is hardly ever the current one.
+PRECONDITIONS = {"If-Match", "If-None-Match", "Lock-Fence"}
 #: A text with NUL is refused everywhere, which other tests show; here it would only hide what lies behind.
 #: A generated body may be larger than the hub takes, which is a refusal like others.
 REFUSED = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "422", "428", "429", "5xx"]

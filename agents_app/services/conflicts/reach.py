@@ -84,7 +84,11 @@ def locked_entry(entry_id: UUID) -> ContextEntry:
 
 def conflict_in_reach(conflict_id: UUID, principal: Principal) -> Conflict:
     found: Conflict | None = (
-        conflicts_in_reach(principal).select_related("entry", "other", "assignee").filter(pk=conflict_id).first()
+        conflicts_in_reach(principal)
+        .select_related("entry", "other", "assignee")
+        .prefetch_related("candidates")
+        .filter(pk=conflict_id)
+        .first()
     )
     if found is None:
         raise NotFound("There is no conflict of that id.")

@@ -53,10 +53,10 @@ def submit_by_key(world: World) -> Call:
 
 @recipe("POST agents/conflicts")
 def submit_a_deletion(world: World) -> Call:
-    return Call(body={"entry_id": moved_entry(world), "base_version": 1, "deletes": True})
+    return Call(body={"entry_id": moved_entry(world), "base_version": 1, "deletes": True, "strategy": "manual_review"})
 
 
-@recipe("GET agents/conflicts", shows=True, foreign=Foreign.EMPTY, grows=one_more_conflict)
+@recipe("GET agents/conflicts", foreign=Foreign.EMPTY, grows=one_more_conflict)
 def conflicts(world: World) -> Call:
     new_conflict(world)
     new_conflict(world)
@@ -80,7 +80,7 @@ def preview(world: World) -> Call:
 
 @recipe("POST agents/conflicts/{conflict_id}/resolve")
 def resolve_by_strategy(world: World) -> Call:
-    return about(world, strategy="latest_wins")
+    return about(world, conflict_version=1, entry_version=2, strategy="latest_wins", reason=world.text())
 
 
 @recipe("POST agents/conflicts/{conflict_id}/resolve")

@@ -44,6 +44,7 @@ class Story:
 
     alden: Device
     sentry: Device
+    reviewer: MemoryClient
 
     def begin(self) -> str:
         """Both replicas hold the preference; its id."""
@@ -113,18 +114,22 @@ def story(url: str, folder: Path) -> Iterator[Story]:
     system = system_principal("test", TENANT)
     tenants.ensure(tenant_id=TENANT, principal=system)
     defaults.install(principal=system, tenant_id=TENANT)
-    devices = [device(url, folder, agent) for agent in ("alden", "sentry")]
+    alden, sentry = (device(url, folder, agent) for agent in ("alden", "sentry"))
+    reviewer = MemoryClient(url, key_of(None, "admin"))
     try:
-        yield Story(*devices)
+        yield Story(alden, sentry, reviewer)
     finally:
-        for one in devices:
+        reviewer.close()
+        for one in (alden, sentry):
             one.replica.close()
             one.client.close()
 
 
+def key_of(agent: str | None, *more: str) -> str:
+    system = system_principal("test", TENANT)
+    return keys.create(tenant_id=TENANT, agent_id=agent, scopes=["read", "write", *more], principal=system)[1]
+
+
 def device(url: str, folder: Path, agent: str) -> Device:
-    _, key = keys.create(
-        tenant_id=TENANT, agent_id=agent, scopes=["read", "write"], principal=system_principal("test", TENANT)
-    )
-    client = MemoryClient(url, key)
+    client = MemoryClient(url, key_of(agent))
     return Device(agent, client, Replica(folder / f"{agent}.db", client, agent_id=agent, user_id=USER))

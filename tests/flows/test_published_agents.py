@@ -13,6 +13,7 @@ from agents_app.services import defaults, syncing
 from memoryhub.access.principals import system_principal
 from memoryhub.access.services import keys, tenants
 from memoryhub_client import (
+    ConflictResolution,
     HubError,
     MemoryClient,
     MemorySyncService,
@@ -119,6 +120,27 @@ def test_a_lock_that_another_holds_is_waited_for_or_not(run):
         await asyncio.sleep(0.1)
         assert await service.release_memory_lock(memory_id, "alden")
         assert await waiting is True
+
+    run(example)
+
+
+def test_conflict_strategies_decide(run):
+    async def example(coordinator: MultiAgentCoordinator) -> None:
+        client, memory_id = coordinator.client, await store(coordinator)
+        stale = {"entry_id": memory_id, "user_id": USER, "base_version": None, "strategy": "manual_review"}
+        acting = {"headers": {"X-Agent-Id": "alden"}}
+        opened = client.call("POST", "/memory/agents/conflicts", stale | {"value": "User prefers light mode"}, **acting)
+        conflict_id = opened["conflict_id"]
+        sync_service = coordinator.sync_service
+        for undecided in (ConflictResolution.MANUAL_REVIEW, ConflictResolution.MERGE_CONTENT):
+            assert not await sync_service.resolve_conflict(conflict_id, undecided)
+        resolved = await sync_service.resolve_conflict(
+            conflict_id=conflict_id, resolution_strategy=ConflictResolution.AGENT_PRIORITY
+        )
+        assert resolved is True
+        decided = client.conflict(conflict_id)
+        assert (decided["status"], decided["resolution"]) == ("resolved", "agent_priority")
+        assert not await sync_service.resolve_conflict(conflict_id, ConflictResolution.LATEST_WINS)
 
     run(example)
 

@@ -58,6 +58,7 @@ class Memory:
     key: str
     entry_id: str
     parent_id: str
+    conflict_id: str
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,10 @@ def entry(memory: Memory, tail: str = "") -> str:
 
 def beside(memory: Memory, tail: str) -> str:
     return f"context/{memory.parent_id}{tail}"
+
+
+def conflict(memory: Memory, tail: str = "") -> str:
+    return f"agents/conflicts/{memory.conflict_id}{tail}"
 
 
 def searching(mode: str) -> list[Door]:
@@ -140,6 +145,18 @@ DOORS = [
         "own relationships",
         lambda agent, memory: Request("GET", entry(memory, "/relationships")),
         shows="entry_id",
+        missing=True,
+    ),
+    Door(
+        "conflicts",
+        lambda agent, memory: Request("GET", "agents/conflicts", query={"entry_id": memory.entry_id}),
+        shows="conflict_id",
+        audited=False,
+    ),
+    Door("conflict", lambda agent, memory: Request("GET", conflict(memory)), missing=True),
+    Door(
+        "conflict preview",
+        lambda agent, memory: Request("POST", conflict(memory, "/preview"), {}),
         missing=True,
     ),
     Door(
@@ -209,7 +226,11 @@ class Stage:
         parent = self.made(client, Request("POST", "context/store", {"key": f"parent {word[5:]}", "value": 1}))
         body = {"key": f"key-{word}", "value": f"{word} {secret}", "scope": "agent", "parent_id": parent["entry_id"]}
         made = self.made(client, Request("POST", "context/store", body))
-        memory = Memory(word, secret, body["key"], made["entry_id"], parent["entry_id"])
+        self.made(client, Request("POST", "context/store", body))
+        offer = {"entry_id": made["entry_id"], "base_version": 1, "value": f"{word} {secret} too"}
+        submitted = Request("POST", "agents/conflicts", offer | {"strategy": "manual_review"})
+        disputed = self.made(client, submitted)["conflict_id"]
+        memory = Memory(word, secret, body["key"], made["entry_id"], parent["entry_id"], disputed)
         link = {"target_id": memory.entry_id, "relationship_type": "supports"}
         self.made(client, Request("POST", beside(memory, "/relationships"), link))
         with behind_walls(system_principal("test", owner.tenant)):
@@ -237,8 +258,8 @@ class Stage:
         else:
             assert answer.status_code == 404 or 200 <= answer.status_code < 300, (door.name, answer.content)
         assert memory.secret not in answer.content.decode(), door.name
-        if door.shows == "entry_id":
-            assert memory.entry_id not in answer.content.decode(), door.name
+        if door.shows != "secret":
+            assert getattr(memory, door.shows) not in answer.content.decode(), door.name
 
     def finds_on_record(self, caller: Caller, door: Door, memory: Memory) -> None:
         before = records(caller)

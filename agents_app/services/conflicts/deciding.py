@@ -46,7 +46,9 @@ def preview(
     value: Any = UNSET,
 ) -> Preview:
     """What a decision would write now. Changes nothing. Raises NotFound, Invalid (an unknown strategy)."""
+    started = perf_counter()
     conflict = conflict_in_reach(conflict_id, principal)
+    note_read(conflict, principal, started)
     return previewed(conflict, conflict.entry, strategy, choices, value)
 
 
@@ -58,9 +60,15 @@ def read(conflict_id: UUID, *, principal: Principal) -> tuple[Conflict, Preview 
     """
     started = perf_counter()
     conflict = conflict_in_reach(conflict_id, principal)
-    access_log.note(of_rows([conflict.entry]), principal=principal, operation="conflict", started=started)
+    note_read(conflict, principal, started)
     is_open = conflict.status == Conflict.Status.OPEN
     return conflict, previewed(conflict, conflict.entry, None, None, UNSET) if is_open else None
+
+
+def note_read(conflict: Conflict, principal: Principal, started: float) -> None:
+    """What a conflict shows are the values of its entries."""
+    shown = [conflict.entry] if conflict.other is None else [conflict.entry, conflict.other]
+    access_log.note(of_rows(shown), principal=principal, operation="conflict", started=started)
 
 
 def previewed(

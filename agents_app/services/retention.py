@@ -20,6 +20,7 @@ from agents_app.models import AgentProfile, SyncRun
 from memoryhub.access.principals import Principal
 from memoryhub.registry.models import ContextEntry, EphemeralEntry, Layer
 from memoryhub.registry.models.entries import ClockTimestamp, MemoryType
+from memoryhub.registry.models.locks import unlocked
 from memoryhub.registry.services.amendments import amend_many
 from memoryhub.registry.services.lifecycle import archive_slice
 
@@ -76,7 +77,10 @@ def retention(run: SyncRun, *, principal: Principal, limit: int) -> dict[str, in
 
 
 def wrong_ends(run: SyncRun, days: float, limit: int) -> list[tuple[UUID, datetime, datetime]]:
-    """Entries, now held, whose end the hub gave by another retention: id, end, and the end that it should be."""
+    """Entries, now held, whose end the hub gave by another retention: id, end, and the end that it should be.
+
+    Asked about locks once more when the rows are held: one may have been granted while they were looked for.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             WRONG_ENDS,
@@ -89,7 +93,9 @@ def wrong_ends(run: SyncRun, days: float, limit: int) -> list[tuple[UUID, dateti
                 "limit": limit,
             },
         )
-        return list(cursor.fetchall())
+        found = cursor.fetchall()
+    free = set(ContextEntry.objects.filter(unlocked(), pk__in=[row[0] for row in found]).values_list("pk", flat=True))
+    return [row for row in found if row[0] in free]
 
 
 def still_locked(run: SyncRun) -> bool:

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agents_app import selectors_queue
-from agents_app.models import Conflict, Notice
+from agents_app.models import AgentProfile, Conflict, Notice
 from memoryhub.access.models import ApiKey
 from memoryhub.access.principals import Principal
 from memoryhub.access.services.keys import within_reach
@@ -177,6 +177,21 @@ def unread_notices(principal: Principal) -> list[Waiting]:
     return [Waiting(count, plural(count, "Unread notice", "Unread notices"), detail, link, "Read")]
 
 
+def failing_syncs(principal: Principal) -> list[Waiting]:
+    """Agents whose last sync run failed; it is tried again, with growing pauses."""
+    failing = AgentProfile.objects.visible_to(principal).filter(sync_failures__gt=0).order_by("-sync_failures")
+    found = list(failing.values_list("pk", "agent_id", "sync_failures")[:MOST_COUNTED])
+    if not found:
+        return []
+    pk, agent_id, failures = found[0]
+    link = object_link("agents_app.agentprofile", pk)
+    if len(found) > 1:
+        link = list_link("agents_app.agentprofile", sync="failing")
+    detail = f"{agent_id} failed {failures} {plural(failures, 'time', 'times')} in a row."
+    title = plural(len(found), "Agent whose sync fails", "Agents whose syncs fail")
+    return [Waiting(len(found), title, detail, link, "Look")]
+
+
 def failed_jobs(principal: Principal) -> list[Waiting]:
     """Jobs whose latest finished run failed or was lost."""
     latest: dict[str, JobRun] = {}
@@ -253,6 +268,7 @@ CHECKS = (
     Check("Hand-offs that came back", "sessions_app.handoff", handoffs_turned_back),
     Check("Conflicts to decide", CONFLICTS, conflicts_to_decide),
     Check("Notices", "agents_app.notice", unread_notices),
+    Check("Agents whose syncs fail", "agents_app.agentprofile", failing_syncs),
     Check("Failing jobs", "sync.jobrun", failed_jobs),
     Check("Health", "sync.heartbeat", degraded_health),
     Check("Keys that end soon", "access.apikey", expiring_keys),

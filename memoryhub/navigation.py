@@ -39,6 +39,12 @@ GROUPS: dict[str, tuple[Item, ...]] = {
         Item("search.vectorspace", "Search model", "neurology"),
     ),
     "Agents": (
+        Item("agents_app.agentprofile", "Agents and profiles", "robot_2"),
+        Item("agents_app.syncrun", "Sync runs", "sync"),
+        Item("agents_app.replica", "Replicas", "content_copy"),
+        Item("agents_app.pushedchange", "Pushed changes", "upload"),
+        Item("agents_app.changefeed", "Change feeds", "rss_feed"),
+        Item("agents_app.feeditem", "Feed items", "list"),
         Item("agents_app.candidate", "Offered values", "alt_route"),
         Item("agents_app.notice", "Notices", "notifications"),
         Item("agents_app.noticeread", "Notices read", "mark_email_read"),

@@ -1,6 +1,3 @@
-from agents_app.admin import conflicts, duplicates
+from agents_app.admin import agents, conflicts, duplicates, notices, syncs
 
-__all__ = ["conflicts", "duplicates"]
-from agents_app.admin import notices
-
-__all__ = ["conflicts", "notices"]
+__all__ = ["agents", "conflicts", "duplicates", "notices", "syncs"]

@@ -7,8 +7,15 @@ from typing import Any
 
 import pytest
 
+from agents_app.services import syncing
 from memoryhub.access.principals import ALL_PERMISSIONS, Principal, system_principal
 from memoryhub.access.services import agents, tenants
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loaded machine may take longer over a sync than a caller waits."""
+    monkeypatch.setattr(syncing, "WAIT_SECONDS", 60)
 
 
 @pytest.fixture

@@ -6,21 +6,35 @@ from typing import Any
 
 from django.contrib import admin
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from unfold.decorators import display
 
 from memoryhub.access.admin.base import ServiceAdmin, principal_of, sees_all_tenants
+from memoryhub.access.admin.verbs import Verb, VerbsMixin
 from memoryhub.access.models import Tenant
 from memoryhub.access.services import tenants
 
 
 @admin.register(Tenant)
-class TenantAdmin(ServiceAdmin):
+class TenantAdmin(VerbsMixin, ServiceAdmin):
     list_display = ["tenant_id", "name", "state", "text_search_config", "created_at"]
     list_filter = ["active"]
     search_fields = ["tenant_id", "name"]
     fields = ["tenant_id", "name", "text_search_config", "active", "created_at"]
     readonly_fields = ["created_at"]
+    #: Higher houses add theirs: what they do for a whole tenant.
+    verbs: tuple[Verb, ...] = ()
+    change_form_template = "hub/verb_page.html"
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        tenant = self.get_object(request, object_id)
+        buttons = self.buttons(request, tenant) if tenant is not None else []
+        shown: HttpResponse = super().change_view(
+            request, object_id, form_url, {**(extra_context or {}), "buttons": buttons}
+        )
+        return shown
 
     @display(description="State", label={"active": "success", "off": "danger"})
     def state(self, tenant: Tenant) -> str:

@@ -35,7 +35,7 @@ def agents(world: World) -> Call:
 
 @recipe("POST agents/register", foreign=Foreign.OWN)
 def register_itself(world: World) -> Call:
-    return Call(body={"agent_id": world.agent, "specialties": [world.text()]})
+    return Call(body={"agent_id": world.agent})
 
 
 @recipe("POST agents/register", foreign=Foreign.OWN)

@@ -23,10 +23,12 @@ class AgentsConfig(AppConfig):
         from agents_app.services import detecting, regranting, retention, sync_counts, sync_steps
         from agents_app.services.conflicts import records, upkeep
         from agents_app.stores import FeedStore
+        from agents_app.stream import health as stream_health
         from memoryhub.registry import hooks
         from memoryhub.sync import jobs, stores
 
         stores.register(FeedStore())
+        stream_health.register()
         notice_stores.register_configured()
         hooks.erasing(records.forget)
         for name, step in (

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 ROOT = Path(__file__).resolve().parent.parent
+LAST_PORT = 65535
 
 
 class Section(BaseModel):
@@ -19,6 +20,17 @@ class Server(Section):
     home: Path = Field(ROOT / "var", description="Folder of everything the hub keeps: database, model, secrets, logs.")
     host: str = Field("127.0.0.1", description="Address the web server binds to.")
     port: int = Field(8000, ge=1, le=65535, description="TCP port of the web server.")
+    stream_port: int | None = Field(
+        None, ge=0, le=65535, description="TCP port of the live stream; unset means the one after `port`, 0 no stream."
+    )
+    stream_url: str = Field(
+        "",
+        pattern=r"^(https?://[^/\s?#]+(/[^\s?#]*)?)?$",
+        description="Address of the live stream behind a proxy; unset means stream_port on the host that was asked.",
+    )
+    stream_listeners: int = Field(
+        4000, ge=1, le=100_000, description="Most live listeners at a time; each needs an open file."
+    )
     workers: int = Field(0, ge=0, le=64, description="Web processes; 0 means one a core.")
     threads: int = Field(
         4, ge=1, le=16, description="Requests that a web process answers at a time; each keeps a database connection."
@@ -32,6 +44,13 @@ class Server(Section):
     )
     secure_cookies: bool = Field(False, description="Send cookies over HTTPS only; turn on behind TLS.")
     debug: bool = Field(False, description="Django's debug pages; never in production.")
+
+    @property
+    def live_port(self) -> int:
+        """The port of the live stream; 0 where there is none."""
+        if self.stream_port is not None:
+            return self.stream_port
+        return self.port + 1 if self.port < LAST_PORT else 0
 
     @field_validator("home")
     @classmethod

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from memoryhub.stream_address import stream_origin
+
 #: JSON needs nothing; a browser that shows it by accident loads nothing.
 API = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 SHARED = (
@@ -38,12 +40,20 @@ class ContentSecurityPolicyMiddleware:
             for name, value in API_HEADERS.items():
                 response.headers[name] = value
         else:
-            response.headers.setdefault(HEADER, policy_for(request.path))
+            response.headers.setdefault(HEADER, with_stream(policy_for(request.path), request))
         return response
 
 
 def policy_for(path: str) -> str:
     return next((policy for prefix, policy in POLICIES.items() if path.startswith(prefix)), API)
+
+
+def with_stream(policy: str, request: HttpRequest) -> str:
+    """The admin's pages may listen to live changes, which come from a port of their own."""
+    if policy is not ADMIN:
+        return policy
+    origin = stream_origin(request)
+    return policy.replace("connect-src 'self'", f"connect-src 'self' {origin}") if origin else policy
 
 
 API_HEADERS = {

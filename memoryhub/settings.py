@@ -6,7 +6,9 @@ import os
 import sys
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
+from django.http import HttpRequest
 from django.templatetags.static import static
 from psycopg.conninfo import conninfo_to_dict
 
@@ -248,6 +250,13 @@ def static_file(name: str) -> Callable[[object], str]:
     return lambda request: static(f"memoryhub/{name}")
 
 
+def live_script(request: HttpRequest) -> str:
+    """The script that listens for changes, told where they come from."""
+    from memoryhub.stream_address import stream_url  # which reads these settings
+
+    return f"{static('memoryhub/live.js')}?{urlencode({'from': stream_url(request) or ''})}"
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "MemoryHub",
     "SITE_HEADER": "MemoryHub",
@@ -256,7 +265,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_ICON": static_file("logo.svg"),
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": static_file("logo.svg")}],
     "STYLES": [static_file("hub.css")],
-    "SCRIPTS": [static_file("hub.js")],
+    "SCRIPTS": [static_file("hub.js"), live_script],
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_HISTORY": False,
     "DASHBOARD_CALLBACK": "memoryhub.dashboard.dashboard",

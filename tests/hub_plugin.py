@@ -24,6 +24,7 @@ for name in [n for n in os.environ if n.startswith("MEMORYHUB_") or n.endswith("
     del os.environ[name]
 os.environ["MEMORYHUB_HOME"] = str(HOME)
 os.environ["MEMORYHUB_SEARCH__EMBEDDER"] = "hashing"
+os.environ["MEMORYHUB_SERVER__STREAM_PORT"] = "0"
 os.environ["MEMORYHUB_CONFIG"] = os.devnull
 os.environ["DJANGO_SETTINGS_MODULE"] = "memoryhub.settings"
 

@@ -33,3 +33,19 @@ def test_the_api_loads_nothing(db: None) -> None:
 
 def test_the_bare_address_leads_to_the_admin(db: None) -> None:
     assert Client().get("/").headers["Location"] == "/admin/"
+
+
+def test_the_admin_may_listen_to_the_stream_and_to_no_other_host(client, settings):
+    settings.CONFIG = settings.CONFIG.model_copy(
+        update={"server": settings.CONFIG.server.model_copy(update={"stream_port": 8123})}
+    )
+    policy = client.get("/admin/login/", headers={"host": "hub.example:8000"})["Content-Security-Policy"]
+    assert "connect-src 'self' http://hub.example:8123;" in policy
+    assert "8123" not in client.get("/docs")["Content-Security-Policy"]
+
+
+def test_the_stream_behind_a_proxy_is_where_the_configuration_says(client, settings):
+    changed = {"stream_port": 8123, "stream_url": "https://live.example/hub/"}
+    settings.CONFIG = settings.CONFIG.model_copy(update={"server": settings.CONFIG.server.model_copy(update=changed)})
+    policy = client.get("/admin/login/")["Content-Security-Policy"]
+    assert "connect-src 'self' https://live.example;" in policy

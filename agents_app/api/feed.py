@@ -6,7 +6,7 @@ import json
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -36,6 +36,7 @@ from memoryhub.access.api.views import HubView, checker
 from memoryhub.access.exceptions import Invalid
 from memoryhub.registry.api.documents import moment
 from memoryhub.registry.services.records import Entry
+from memoryhub.stream_address import stream_url
 
 PUSH = {
     "replica_id": "019cac5b-6f25-7c8a-8d3e-1f2a3b4c5d6e",
@@ -53,11 +54,6 @@ PUSH = {
 }
 #: As the database writes it.
 ENCRYPTED = '"encrypted" : true'
-
-
-def stream_url(request: HttpRequest) -> str | None:
-    """Where this hub streams live changes, as the caller reaches it; None where it does not."""
-    return None
 
 
 class ReplicasView(HubView):

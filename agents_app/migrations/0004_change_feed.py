@@ -29,13 +29,17 @@ RETURNS TABLE (object_id uuid, tenant_id text, agent_id text, version int, can_w
 $$;
 """
 
-# Begins a feed with all that is in the slice by now, so that a feed that exists is complete. True where it began.
+# Begins a feed with all that is in the slice by now, so that a feed that exists is complete. Gives the id of the feed
+# that began; NULL where there is one.
 OPEN = """
-CREATE FUNCTION agents_feed_open(tenant text, agent text) RETURNS boolean LANGUAGE plpgsql AS $$
-DECLARE numbered bigint;
+CREATE FUNCTION agents_feed_open(tenant text, agent text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  feed bigint;
+  numbered bigint;
 BEGIN
-  INSERT INTO memory_change_feeds (tenant_id, agent_id) VALUES (tenant, agent) ON CONFLICT DO NOTHING;
-  IF NOT FOUND THEN RETURN false; END IF;
+  INSERT INTO memory_change_feeds (tenant_id, agent_id) VALUES (tenant, agent) ON CONFLICT DO NOTHING
+    RETURNING id INTO feed;
+  IF feed IS NULL THEN RETURN NULL; END IF;
   INSERT INTO memory_change_feed (tenant_id, agent_id, seq, kind, object_id, version, can_write, grant_id, user_id, at)
   SELECT tenant, agent, row_number() OVER (ORDER BY s.updated_at, s.id), 'put', s.id, s.sync_version, s.can_write,
     s.grant_id, s.user_id, clock_timestamp()
@@ -49,8 +53,8 @@ BEGIN
     WHERE g.tenant_id = tenant AND g.agent_id = agent AND e.scope = 'agent' AND e.agent_id <> agent
       AND registry_present(e, false)) s;
   GET DIAGNOSTICS numbered = ROW_COUNT;
-  UPDATE memory_change_feeds f SET last_seq = numbered WHERE f.tenant_id = tenant AND f.agent_id = agent;
-  RETURN true;
+  UPDATE memory_change_feeds f SET last_seq = numbered WHERE f.id = feed;
+  RETURN feed;
 END $$;
 """
 
@@ -90,13 +94,18 @@ ENTRIES = """
 CREATE FUNCTION agents_feed_entries(ids uuid[], tenants text[])
 RETURNS TABLE (tenant_id text, agent_id text, last_seq bigint) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
-DECLARE items agents_feed_news[];
+DECLARE
+  items agents_feed_news[];
+  begun bigint[];
 BEGIN
   PERFORM agents_feed_lock(tenants);
-  PERFORM agents_feed_open(h.tenant_id, h.agent_id)
+  SELECT array_agg(agents_feed_open(h.tenant_id, h.agent_id)) INTO begun
     FROM (SELECT DISTINCT n.tenant_id, n.agent_id FROM agents_feed_holders(ids) n) h
     WHERE NOT EXISTS (
       SELECT FROM memory_change_feeds f WHERE f.tenant_id = h.tenant_id AND f.agent_id = h.agent_id);
+  IF begun IS NOT NULL THEN
+    RETURN QUERY SELECT f.tenant_id, f.agent_id, f.last_seq FROM memory_change_feeds f WHERE f.id = ANY (begun);
+  END IF;
   WITH asked AS MATERIALIZED (
     SELECT id, position FROM unnest(ids) WITH ORDINALITY AS a (id, position)
   ), holders AS MATERIALIZED (

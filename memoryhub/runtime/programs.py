@@ -78,7 +78,13 @@ def services(config: Config) -> list[Program]:
         Program("relay", manage("relay"), role="system", stop_stage=3, grace=10, nice=10),
         Program("maintain", manage("maintain"), role="owner", kind="periodic", every=3600, stop_stage=4, nice=5),
         vector_indexes(config),
+        *stream(config),
     ]
+
+
+def stream(config: Config) -> list[Program]:
+    """Live listeners are told that the hub stops, and come back by themselves."""
+    return [Program("stream", manage("stream"), role="app", stop_stage=1, grace=5)] if config.server.live_port else []
 
 
 def vector_indexes(config: Config) -> Program:

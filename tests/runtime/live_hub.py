@@ -31,7 +31,9 @@ class LiveHub:
 
     def __init__(self, home: Path, **variables: str) -> None:
         self.home, self.port, self.log = home, spare_port(), home.with_suffix(".log")
-        self.environment = environment(home) | {"PORT": str(self.port)} | variables
+        self.stream_port = spare_port()
+        ports = {"PORT": str(self.port), "MEMORYHUB_SERVER__STREAM_PORT": str(self.stream_port)}
+        self.environment = environment(home) | ports | variables
         with self.log.open("wb") as terminal:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "memoryhub.runtime"],
@@ -83,7 +85,11 @@ class LiveHub:
 
 
 def environment(home: Path) -> dict[str, str]:
-    own = {"MEMORYHUB_HOME": str(home), "MEMORYHUB_SEARCH__EMBEDDER": "hashing"}
+    own = {
+        "MEMORYHUB_HOME": str(home),
+        "MEMORYHUB_SEARCH__EMBEDDER": "hashing",
+        "MEMORYHUB_SERVER__STREAM_PORT": "0",
+    }
     return {name: value for name, value in os.environ.items() if not name.startswith("MEMORYHUB_")} | own
 
 

@@ -21,7 +21,7 @@ class AgentsConfig(AppConfig):
     def ready(self) -> None:
         from agents_app import notice_stores
         from agents_app.services import detecting, regranting, retention, sync_counts, sync_steps
-        from agents_app.services.conflicts import records, upkeep
+        from agents_app.services.conflicts import offering, records, upkeep
         from agents_app.stores import FeedStore
         from agents_app.stream import health as stream_health
         from memoryhub.registry import hooks
@@ -31,6 +31,7 @@ class AgentsConfig(AppConfig):
         stream_health.register()
         notice_stores.register_configured()
         hooks.erasing(records.forget)
+        hooks.proposing(offering.settle)
         for name, step in (
             ("sharing", regranting.step),
             ("conflicts", upkeep.step),

@@ -33,6 +33,7 @@ VALUES: dict[str, Any] = {
     "changed": ["/theme"],
     "message": "Both changed this. Pick one, or edit it.",
     "candidate": "candidate:1",
+    "outcome": "merged",
     "access_count": 12,
     "action": "stored",
     "agent_breakdown": {"alden": 120, "alice": 45},

@@ -15,9 +15,9 @@ from memoryhub.access.api.fields import Choice
 from memoryhub.access.api.serializers import Output
 from memoryhub.registry.api.documents import moment
 from memoryhub.registry.api.fields import AnyValue, JSONObject
+from memoryhub.registry.api.serializers import OUTCOMES
 from memoryhub.registry.diffs import MISSING
 
-OUTCOMES = ("applied", "merged", "kept", "conflict")
 PATH_KINDS = ("same", "one_sided", "auto", "clash")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from memoryhub.access.exceptions import Conflict, Forbidden, NotFound, RateLimited, VersionStale
 
@@ -123,3 +124,7 @@ class LowerPriority(Forbidden):
     """This memory belongs to an agent of higher priority. Propose the change instead: submit it as a conflict."""
 
     code = "lower_priority"
+
+    def __init__(self, entry_id: UUID | None = None) -> None:
+        self.entry_id = entry_id
+        super().__init__()

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from memoryhub.access.api.schema import example, problem_responses
 from memoryhub.access.api.views import HubView
 from memoryhub.access.principals import Principal
-from memoryhub.registry.api.documents import Answer, entry_response, moment, stored_document
+from memoryhub.registry.api.documents import Answer, entry_response, moment, stored_answer
 from memoryhub.registry.api.preconditions import conditions, if_version, required
 from memoryhub.registry.api.serializers import (
     ChangeInput,
@@ -86,9 +86,9 @@ class StoreView(HubView):
         summary="Store an entry",
         description="Creates the entry with this key and scope, or makes a new version of it. Values come back as the "
         "same JSON: numbers keep their value and not their spelling (1e2 comes back as 100), members of an object may "
-        "change their order. Needs `write`.",
+        "change their order. What belongs to an agent of higher priority is proposed instead (202). Needs `write`.",
         request=SharedStoreInput,
-        responses={200: StoredOutput, **problem_responses(404, 409, 412, 422)},
+        responses={200: StoredOutput, 202: StoredOutput, **problem_responses(404, 409, 412, 422)},
         parameters=[*CHANGING, IF_NONE_MATCH],
         examples=[STORE_EXAMPLE],
         tags=["context"],
@@ -100,7 +100,7 @@ class StoreView(HubView):
         stored = sharing.store_and_share(
             Draft(**data, **conditions(request)), principal=self.principal(request, data), agent_ids=agents
         )
-        return Answer(stored_document(stored), headers={"ETag": f'"{stored.sync_version}"'})
+        return stored_answer(stored)
 
 
 class RetrieveView(HubView):
@@ -138,9 +138,10 @@ class OneEntryView(EntryView):
     @extend_schema(
         operation_id="context_change",
         summary="Change an entry",
-        description="Needs `write` and the version that you saw in If-Match: 428 without, 412 when it has moved on.",
+        description="Needs `write` and the version that you saw in If-Match: 428 without, 412 when it has moved on, "
+        "unless `on_conflict` is resolve. What belongs to an agent of higher priority is proposed instead (202).",
         request=ChangeInput,
-        responses={200: StoredOutput, **problem_responses(404, 409, 412, 428)},
+        responses={200: StoredOutput, 202: StoredOutput, **problem_responses(404, 409, 412, 428)},
         parameters=[NamingQuery, *CHANGING],
         examples=[example("A new value", {"value": {"theme": "light"}}, request=True)],
         tags=["context"],
@@ -149,7 +150,7 @@ class OneEntryView(EntryView):
         seen = required(request)
         change = Change(**self.read(ChangeInput, request), **seen)
         stored = entries.change(entry_id, change, principal=self.caller(request))
-        return Answer(stored_document(stored), headers={"ETag": f'"{stored.sync_version}"'})
+        return stored_answer(stored)
 
     @extend_schema(
         operation_id="context_delete",

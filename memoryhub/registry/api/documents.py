@@ -9,6 +9,7 @@ from typing import Any
 from django.http import HttpResponse
 
 from memoryhub.access.models import Grant
+from memoryhub.registry.hooks import Settled
 from memoryhub.registry.models import ContextEntry, EntryVersion
 from memoryhub.registry.services.entries import Stored
 from memoryhub.registry.services.records import Entry
@@ -34,13 +35,34 @@ def entry_response(entry: Entry) -> HttpResponse:
 class Answer(HttpResponse):
     """A small JSON answer, written directly; ``data`` is what repetitions of the request are answered with."""
 
-    def __init__(self, data: dict[str, Any], headers: dict[str, str] | None = None) -> None:
+    def __init__(self, data: dict[str, Any], headers: dict[str, str] | None = None, status: int = 200) -> None:
         self.data = data
         body = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-        super().__init__(body, content_type="application/json", headers=headers)
+        super().__init__(body, content_type="application/json", headers=headers, status=status)
 
 
 def stored_document(stored: Stored) -> dict[str, Any]:
+    return plain_document(stored) | (settled_document(stored.settled) if stored.settled else {})
+
+
+def settled_document(settled: Settled) -> dict[str, Any]:
+    """What became of a change that could not simply be written."""
+    return {
+        "proposed": settled.proposal,
+        "outcome": settled.outcome,
+        "conflict_id": settled.conflict_id and str(settled.conflict_id),
+        "strategy": settled.strategy,
+        "why": settled.why,
+    }
+
+
+def stored_answer(stored: Stored) -> Answer:
+    """200, or 202 where a person decides."""
+    waits = stored.proposed is not None or (stored.settled is not None and stored.settled.proposal)
+    return Answer(stored_document(stored), headers={"ETag": f'"{stored.sync_version}"'}, status=202 if waits else 200)
+
+
+def plain_document(stored: Stored) -> dict[str, Any]:
     return {
         "success": True,
         "entry_id": str(stored.entry_id),

@@ -14,8 +14,10 @@ from memoryhub.access.api.serializers import Input, Output
 from memoryhub.registry.api.fields import AnyValue, Flag, Fraction, JSONObject, Name, Number, Tags, Text
 from memoryhub.registry.models import Layer, MemoryType, Priority, Scope
 from memoryhub.registry.models.entries import LAYER_ALIASES
-from memoryhub.registry.services.drafts import ON_CONFLICT
+from memoryhub.registry.services.drafts import ON_CONFLICT, ON_STALE, STRATEGIES
 
+#: What becomes of a change that is decided; conflict: by a person.
+OUTCOMES = ("applied", "merged", "kept", "conflict")
 LAYERS = [*Layer.values, *LAYER_ALIASES]
 
 
@@ -57,7 +59,13 @@ class StoreInput(AddressInput, AttributesInput):
     scope = Choice(
         Scope.choices, required=False, help_text="Who may see it. Left out: user when user_id is named, else tenant."
     )
-    on_conflict = Choice(ON_CONFLICT, required=False, help_text="What an existing entry does to this store.")
+    on_conflict = Choice(
+        ON_CONFLICT,
+        required=False,
+        help_text="What an existing entry does to this store. resolve: what If-Match or If-None-Match would refuse is "
+        "decided instead.",
+    )
+    strategy = Choice(STRATEGIES, required=False, help_text="With resolve: how; left out, the owner's or the hub's.")
 
 
 class SharedStoreInput(StoreInput):
@@ -73,9 +81,11 @@ class ChangeInput(AttributesInput):
     """What to change. Everything left out stays."""
 
     value = AnyValue(required=False)
+    on_conflict = Choice(ON_STALE, required=False, help_text="resolve: a stale change is decided instead of refused.")
+    strategy = Choice(STRATEGIES, required=False, help_text="With resolve: how; left out, the owner's or the hub's.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if not set(attrs) - {"reason"}:
+        if not set(attrs) - {"reason", "on_conflict", "strategy"}:
             raise serializers.ValidationError("Name at least one field to change.")
         return attrs
 
@@ -185,6 +195,13 @@ class StoredOutput(Output):
     kept = serializers.BooleanField(help_text="on_conflict=keep found an entry and left it as it was.")
     expires_at = serializers.DateTimeField(allow_null=True)
     updated_at = serializers.DateTimeField()
+    proposed = serializers.BooleanField(
+        required=False, help_text="True: the memory is a higher-priority agent's, and this became a proposal."
+    )
+    outcome = Choice(OUTCOMES, required=False, help_text="Of what was proposed or resolved.")
+    conflict_id = serializers.UUIDField(required=False, allow_null=True, help_text="The record of the decision.")
+    strategy = serializers.CharField(required=False)
+    why = serializers.CharField(required=False)
 
 
 class AlternativeOutput(serializers.Serializer[Any]):
@@ -296,6 +313,11 @@ class BatchResultOutput(serializers.Serializer[Any]):
     sync_version = serializers.IntegerField(required=False)
     created = serializers.BooleanField(required=False)
     kept = serializers.BooleanField(required=False)
+    proposed = serializers.BooleanField(required=False)
+    outcome = serializers.CharField(required=False)
+    conflict_id = serializers.UUIDField(required=False, allow_null=True)
+    strategy = serializers.CharField(required=False)
+    why = serializers.CharField(required=False)
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
     updated_at = serializers.DateTimeField(required=False)
     status = serializers.IntegerField(required=False)

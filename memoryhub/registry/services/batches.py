@@ -12,6 +12,7 @@ from memoryhub.access.exceptions import HubError, NotFound
 from memoryhub.access.principals import Principal
 from memoryhub.access.trips import one_call
 from memoryhub.access.walls import behind_walls
+from memoryhub.registry.exceptions import LowerPriority
 from memoryhub.registry.models import ContextEntry, EphemeralEntry
 from memoryhub.registry.services import access_log
 from memoryhub.registry.services.addresses import reading_addresses
@@ -20,6 +21,7 @@ from memoryhub.registry.services.entries import (
     Stored,
     check_parent,
     encoded,
+    offered,
     prepared,
     settled,
     write_many,
@@ -78,7 +80,19 @@ def write_together(items: list[tuple[int, Draft, Principal]], walls: Principal) 
     # everybody locks in the same order, so that two batches never wait for each other
     jobs.sort(key=lambda job: (encoded(job[1]["address"]), job[1]["key"]))
     results = write_many([(order, act) for _, order, act in jobs], walls) if jobs else []
-    return outcomes | {job[0]: result for job, result in zip(jobs, results, strict=True)}
+    done = {job[0]: (job[1], result) for job, result in zip(jobs, results, strict=True)}
+    named = {number: (draft, caller) for number, draft, caller in items}
+    return outcomes | {number: proposed(order, *named[number], result) for number, (order, result) in done.items()}
+
+
+def proposed(order: dict[str, Any], draft: Draft, caller: Principal, result: Outcome) -> Outcome:
+    """The result; where the caller may only propose, what became of the proposal."""
+    if not isinstance(result, LowerPriority):
+        return result
+    try:
+        return offered(order, draft, caller, result)
+    except HubError as error:
+        return error
 
 
 def get_many(ids: Sequence[UUID], *, principal: Principal, include_archived: bool = False) -> list[Entry | NotFound]:

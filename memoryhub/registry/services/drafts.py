@@ -28,7 +28,10 @@ class Unset:
 
 
 UNSET: Final = Unset()
-ON_CONFLICT = ("overwrite", "fail", "keep")
+ON_CONFLICT = ("overwrite", "fail", "keep", "resolve")
+ON_STALE = ("refuse", "resolve")
+#: How a stale change may be decided where it is not refused.
+STRATEGIES = ("latest_wins", "highest_importance", "agent_priority", "merge_content", "manual_review")
 PLAIN = ("layer", "priority", "category", "source", "memory_type", "importance", "encrypted")
 
 
@@ -54,6 +57,7 @@ class Attributes:
     reason: str = ""
     if_version: int | None = None
     if_present: bool = False
+    strategy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +65,8 @@ class Draft(Attributes):
     """An entry to be stored by its key. In an existing entry, what is not named stays; in a new one it is its default.
 
     ``if_version``, ``if_present`` and ``if_absent`` make the store conditional (412). ``on_conflict``
-    says what happens to an existing entry: ``overwrite`` it, ``fail`` with 409, or ``keep`` it.
+    says what happens to an existing entry: ``overwrite`` it, ``fail`` with 409, ``keep`` it, or ``resolve``: what
+    would be stale is decided by ``strategy`` (empty: the owner's) or by a person, instead of refused.
     ``entry_id``: the id of a new entry, where a replica has made it already; IntegrityError when it is taken.
     """
 
@@ -78,9 +83,10 @@ class Draft(Attributes):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change(Attributes):
-    """What to change in one entry, found by its id."""
+    """What to change in one entry, found by its id. ``on_conflict``: ``refuse`` a stale change, or ``resolve`` it."""
 
     value: Any = UNSET
+    on_conflict: str = "refuse"
 
 
 def check_value(value: Any, name: str = "value") -> str:
@@ -148,7 +154,7 @@ def storing_order(draft: Draft, address: dict[str, str]) -> dict[str, Any]:
     order = attributes_of(draft) | {"id": str(draft.entry_id or new_id()), "key": draft.key, "address": address}
     if draft.if_absent:
         order["if_absent"] = True
-    if draft.on_conflict != "overwrite":
+    if draft.on_conflict in ("fail", "keep"):
         order[draft.on_conflict] = True
     if "grantee" in address:
         order["grantee"] = address["grantee"]

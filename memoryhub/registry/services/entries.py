@@ -13,6 +13,7 @@ from memoryhub.access.exceptions import HubError, Invalid, NotFound
 from memoryhub.access.principals import Principal
 from memoryhub.access.trips import one_call
 from memoryhub.access.walls import behind_walls
+from memoryhub.registry import hooks
 from memoryhub.registry.exceptions import (
     DurableExists,
     EntryExists,
@@ -26,9 +27,10 @@ from memoryhub.registry.exceptions import (
     RestrictedCategory,
     StaleFence,
 )
+from memoryhub.registry.hooks import Settled
 from memoryhub.registry.layers import layer_of
 from memoryhub.registry.models import ContextEntry, EphemeralEntry
-from memoryhub.registry.services import access_log, acts
+from memoryhub.registry.services import access_log, acts, offers
 from memoryhub.registry.services.addresses import default_scope, reading_addresses, writing_address
 from memoryhub.registry.services.drafts import Change, Draft, Unset, changing_order, storing_order
 from memoryhub.registry.services.records import Entry, rows_of
@@ -66,21 +68,29 @@ class Stored:
     expires_at: datetime | None
     updated_at: datetime
     kept: bool = False
+    settled: Settled | None = None
+
+    @property
+    def proposed(self) -> UUID | None:
+        """The conflict in which the change waits for a person."""
+        waits = self.settled is not None and self.settled.outcome == "conflict"
+        return self.settled.conflict_id if self.settled and waits else None
 
 
 def store(draft: Draft, *, principal: Principal) -> Stored:
     """Creates or replaces the entry at the draft's key and scope, as a new version.
 
     Raises Invalid, TooLarge, Forbidden (a scope that is not the caller's; a permanent entry demoted),
-    EntryStale (``if_*`` do not hold), EntryExists (``on_conflict="fail"``), DurableExists.
+    EntryStale (``if_*`` do not hold), EntryExists (``on_conflict="fail"``), DurableExists. What the caller may only
+    propose, or asks to resolve, is decided or put before people: see ``Stored.settled``.
     """
     draft, caller = settled(draft, principal)
     order, act = prepared(draft, caller)
     if draft.parent_id:
         with behind_walls(caller):
             check_parent(draft.parent_id, caller)
-            return write(order, act, caller)
-    return write(order, act, caller)
+            return carry_out(order, act, draft, caller)
+    return carry_out(order, act, draft, caller)
 
 
 def settled(draft: Draft, principal: Principal) -> tuple[Draft, Principal]:
@@ -89,6 +99,8 @@ def settled(draft: Draft, principal: Principal) -> tuple[Draft, Principal]:
     layer = draft.layer and layer_of(draft.layer)
     if layer == "session" and not draft.session_id:
         raise Invalid("session_id", "The layer 'session' needs session_id: the entry ends with that session.")
+    if draft.on_conflict == "resolve" and draft.if_version is None and not draft.if_absent:
+        raise Invalid("on_conflict", "To resolve, say what you saw: If-Match with a version, or If-None-Match: *.")
     if layer == "ephemeral" and draft.parent_id:
         raise Invalid("parent_id", "An ephemeral entry has no parent. Choose a durable layer.")
     return replace(draft, scope=draft.scope or default_scope(caller.named_user), layer=layer), caller
@@ -105,6 +117,44 @@ def check_parent(parent_id: UUID | Unset | None, principal: Principal) -> None:
     """A parent is an entry that the caller can see."""
     if not ContextEntry.objects.visible_to(principal).present(archived=True).filter(pk=parent_id).exists():
         raise ParentNotFound()
+
+
+def carry_out(order: dict[str, Any], act: dict[str, Any], named: Draft | Change, principal: Principal) -> Stored:
+    """Writes the order. A change that may only be proposed becomes a proposal; a stale one is resolved where asked."""
+    try:
+        return write(order, act, principal)
+    except (LowerPriority, EntryStale) as refused:
+        return offered(order, named, principal, refused)
+
+
+def offered(
+    order: dict[str, Any], named: Draft | Change, principal: Principal, refused: LowerPriority | EntryStale
+) -> Stored:
+    """What became of a refused order. Raises the refusal where nobody decides about it."""
+    offer = offers.offer_of(order, named, refused)
+    if offer is None:
+        raise refused
+    with behind_walls(principal):
+        settled = hooks.settle(offer, principal)
+        if settled is None:
+            raise refused
+        return standing(offer.entry_id, settled)
+
+
+def standing(entry_id: UUID, settled: Settled) -> Stored:
+    """The entry as it stands after a decision."""
+    entry = ContextEntry.objects.get(pk=entry_id)
+    return Stored(
+        entry_id=entry.pk,
+        key=entry.key,
+        layer=entry.layer,
+        scope=entry.scope,
+        sync_version=entry.sync_version,
+        created=False,
+        expires_at=entry.expires_at,
+        updated_at=entry.updated_at,
+        settled=settled,
+    )
 
 
 def write(order: dict[str, Any], act: dict[str, Any], principal: Principal) -> Stored:
@@ -146,6 +196,8 @@ def refusal(row: tuple[Any, ...]) -> HubError | None:
         return EntryStale(version, entry_id=entry_id and str(entry_id))
     if status == "exists":
         return EntryExists(current_version=version, entry_id=str(entry_id))
+    if status == "lower_priority":
+        return LowerPriority(entry_id)
     return refusal_named(status)
 
 
@@ -206,7 +258,7 @@ def change(entry_id: UUID, change: Change, *, principal: Principal) -> Stored:
         order = changing_order(change, entry_id, ephemeral=isinstance(target, EphemeralEntry))
         value = target.value if isinstance(change.value, Unset) else change.value
         act = acts.storing(principal, key=target.key, value=value, reason=change.reason, did="changed")
-        return write(order, act, principal)
+        return carry_out(order, act, change, principal)
 
 
 def writable_entry(entry_id: UUID, principal: Principal) -> ContextEntry | EphemeralEntry:

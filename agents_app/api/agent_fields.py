@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from agents_app.models import AgentProfile, Rank, Strategy, SyncRun
 from agents_app.selectors import AgentStatus
-from agents_app.services import profile_fields
+from agents_app.services import profile_fields, sync_results
 from agents_app.services.profile_fields import (
     LONGEST_RETENTION_DAYS,
     LONGEST_TEXT,
@@ -290,26 +290,7 @@ def status_document(status: AgentStatus) -> dict[str, Any]:
             "last_synced_at": profile.last_synced_at,
             "next_sync_at": profile.next_sync_at,
             "sync_failures": profile.sync_failures,
-            "last_run": run_document(status.last_run) if status.last_run else None,
+            "last_run": sync_results.document(status.last_run) if status.last_run else None,
         },
         "feed": {"epoch": status.epoch, "last_seq": status.last_seq},
-    }
-
-
-def run_document(run: SyncRun) -> dict[str, Any]:
-    named = ("memories_synced", "memories_shared", "conflicts_detected", "conflicts_resolved")
-    return {
-        "run_id": run.pk,
-        "agent_id": run.agent_id,
-        "user_id": run.user_id,
-        "status": run.status,
-        "trigger": run.trigger,
-        "forced": run.forced,
-        **{name: run.counts.get(name, 0) for name in named},
-        "counts": run.counts,
-        "errors": run.errors,
-        "duration_ms": run.duration_ms,
-        "created_at": run.created_at,
-        "started_at": run.started_at,
-        "finished_at": run.finished_at,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
@@ -19,24 +18,14 @@ from agents_app.api.agent_fields import (
     SyncInput,
     SyncStatisticsOutput,
     TenantInput,
-    run_document,
 )
-from agents_app.models import SyncRun
-from agents_app.services import syncing
+from agents_app.services import sync_results, syncing
 from memoryhub.access.api.pagination import page
 from memoryhub.access.api.schema import PAGE_PARAMETERS, example, page_of, problem_responses
 from memoryhub.access.api.views import HubView
 
 RUNS = "/memory/agents/sync/runs"
 FORCED = example("Everything again, about one user", {"user_id": "user_123", "force_sync": True}, request=True)
-
-
-def succeeded(run: SyncRun) -> bool:
-    return run.status != SyncRun.Status.FAILED
-
-
-def answer(run: SyncRun) -> dict[str, Any]:
-    return {"success": succeeded(run), **run_document(run)}
 
 
 class SyncAgentView(HubView):
@@ -62,8 +51,10 @@ class SyncAgentView(HubView):
         principal = acting_as(self, request, agent_id, data)
         run = syncing.sync_agent(agent_id, principal=principal, user_id=data.get("user_id"), force=data["force_sync"])
         if run.is_over:
-            return Response(answer(run))
-        return Response(answer(run), status=202, headers={"Location": f"{RUNS}/{run.pk}", "Retry-After": "1"})
+            return Response(sync_results.result(run))
+        return Response(
+            sync_results.result(run), status=202, headers={"Location": f"{RUNS}/{run.pk}", "Retry-After": "1"}
+        )
 
 
 class SyncAllView(HubView):
@@ -87,9 +78,9 @@ class SyncAllView(HubView):
         data = self.read(SyncInput, request)
         principal = self.principal(request, data)
         runs = syncing.sync_all(principal=principal, user_id=data.get("user_id"), force=data["force_sync"])
-        results = {run.agent_id: run_document(run) for run in runs}
+        results = {run.agent_id: sync_results.document(run) for run in runs}
         over = all(run.is_over for run in runs)
-        body = {"success": all(succeeded(run) for run in runs), "results": results}
+        body = {"success": all(sync_results.succeeded(run) for run in runs), "results": results}
         if over:
             return Response(body)
         return Response(body, status=202, headers={"Location": RUNS, "Retry-After": "1"})
@@ -112,7 +103,7 @@ class RunsView(HubView):
             selectors.runs(principal=principal, agent_id=query.get("agent_id"), status=query.get("status")),
             principal=principal,
             query=query,
-            render=lambda found: [run_document(run) for run in found],
+            render=lambda found: [sync_results.document(run) for run in found],
         )
 
 
@@ -127,7 +118,7 @@ class RunView(HubView):
     def get(self, request: Request, run_id: UUID) -> Response:
         """One sync run, with what it did so far."""
         principal = self.principal(request, self.read(TenantInput, request, query=True))
-        return Response(answer(selectors.run(run_id, principal=principal)))
+        return Response(sync_results.result(selectors.run(run_id, principal=principal)))
 
 
 class StatisticsView(HubView):

@@ -112,9 +112,15 @@ LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
-  WITH e AS MATERIALIZED (
-    SELECT r.id, r.tenant_id, r.agent_id, agents_category(r.tenant_id, r.category) AS category
+  WITH stored AS MATERIALIZED (
+    SELECT r.id, r.tenant_id, r.agent_id, r.category
     FROM memory_context_registry r WHERE r.id = ANY (entries) AND r.scope = 'agent'
+  ), names AS MATERIALIZED (
+    SELECT s.tenant_id, s.category AS spelled, agents_category(s.tenant_id, s.category) AS category
+    FROM (SELECT DISTINCT stored.tenant_id, stored.category FROM stored) s
+  ), e AS MATERIALIZED (
+    SELECT stored.id, stored.tenant_id, stored.agent_id, names.category
+    FROM stored JOIN names ON names.tenant_id = stored.tenant_id AND names.spelled = stored.category
   ), rules AS MATERIALIZED (
     SELECT e.id, e.agent_id AS owner, s.action, s.to_agents, s.can_write
     FROM e JOIN memory_sharing_rules s ON s.tenant_id = e.tenant_id AND s.category = e.category AND s.active

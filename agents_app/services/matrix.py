@@ -42,10 +42,14 @@ SELECT 'granted', n.category, g.agent_id, count(*) FROM e JOIN names n ON n.spel
 """
 # What the job would do, were the rules as they are inside this transaction.
 IMPACT = """
-SELECT c.category, c.agent_id, c.kind, count(*), count(DISTINCT c.entry_id) FROM agents_grant_changes(ARRAY(
-  SELECT r.id FROM memory_context_registry r
+WITH spelled AS MATERIALIZED (
+  SELECT s.category FROM (
+    SELECT DISTINCT r.category FROM memory_context_registry r WHERE r.tenant_id = %(tenant)s AND r.agent_id IS NOT NULL
+  ) s WHERE agents_category(%(tenant)s, s.category) = ANY (%(categories)s)
+)
+SELECT c.category, c.agent_id, c.kind, count(*) FROM agents_grant_changes(ARRAY(
+  SELECT r.id FROM memory_context_registry r JOIN spelled ON spelled.category = r.category
   WHERE r.tenant_id = %(tenant)s AND r.scope = 'agent' AND r.agent_id IS NOT NULL
-    AND agents_category(%(tenant)s, r.category) = ANY (%(categories)s)
 )) c GROUP BY 1, 2, 3
 """
 
@@ -157,7 +161,7 @@ def impact(tenant_id: str, categories: list[str]) -> dict[tuple[str, str, str], 
     """Grants by (category, agent, made / revoked / changed)."""
     with connection.cursor() as cursor:
         cursor.execute(IMPACT, {"tenant": tenant_id, "categories": categories})
-        return {(category, agent, kind): n for category, agent, kind, n, _ in cursor.fetchall()}
+        return {(category, agent, kind): n for category, agent, kind, n in cursor.fetchall()}
 
 
 def impacts(before: Matrix, after: Matrix, found: Mapping[tuple[str, str, str], int]) -> list[Impact]:

@@ -13,7 +13,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.test import override_settings
 
+from agents_app.stream import asking
 from memoryhub.access.models import AuditEvent
 from memoryhub.access.principals import system_principal
 from memoryhub.access.walls import behind_walls
@@ -59,6 +61,11 @@ class Memory:
     entry_id: str
     parent_id: str
     conflict_id: str
+
+    @property
+    def put(self) -> str:
+        """What a stream says of it while it is in a slice."""
+        return f'"kind":"put","entry_id":"{self.entry_id}"'
 
 
 @dataclass(frozen=True)
@@ -132,6 +139,7 @@ DOORS = [
     *[door for mode in MODES for door in searching(mode)],
     Door("slice", lambda agent, memory: Request("GET", f"agents/{agent}/slice")),
     Door("feed", lambda agent, memory: Request("GET", f"agents/{agent}/changes")),
+    Door("stream", lambda agent, memory: Request("GET", f"agents/{agent}/stream"), shows="put", audited=False),
     Door("versions", lambda agent, memory: Request("GET", entry(memory, "/versions")), missing=True),
     Door("children", lambda agent, memory: Request("GET", beside(memory, "/children"))),
     Door("related", lambda agent, memory: Request("GET", beside(memory, "/related"))),
@@ -202,9 +210,26 @@ DOORS = [
 
 def send(client: HubClient, request: Request) -> Any:
     address = f"/memory/{request.path}"
+    if request.path.endswith("/stream"):
+        return listen(client, address)
     if request.method == "GET":
         return client.get(address, request.query)
     return getattr(client, request.method.lower())(address, request.body, headers=request.headers)
+
+
+@dataclass(frozen=True)
+class Heard:
+    content: bytes
+    status_code: int = 200
+
+
+def listen(client: HubClient, address: str) -> Any:
+    """What the stream's process would send: it asks this door first, and then for the items."""
+    with override_settings(ROOT_URLCONF=asking.URLCONF):
+        answer: Any = client.get(address)
+    if answer.status_code != 200:
+        return answer
+    return Heard(b"".join(item.event for item in asking.items_after(answer.to.principal, 0)))
 
 
 class Stage:

@@ -49,9 +49,10 @@ def play() -> dict[str, str]:
         "gone": deletion(),
     }
     small_ones()
-    decided_by_strategies()
+    made["decided"] = decided_by_strategies()
     aged(made)
-    return {f"conflict_{name}" if name != "hostile_conflict" else name: str(pk) for name, pk in made.items()}
+    plain = ("hostile_conflict", "decided")
+    return {name if name in plain else f"conflict_{name}": str(pk) for name, pk in made.items()}
 
 
 def people() -> None:
@@ -179,7 +180,8 @@ def small_ones() -> None:
         disputed(entry, offered, "writer-bot", written_at=ago(minutes=number + 1))
 
 
-def decided_by_strategies() -> None:
+def decided_by_strategies() -> UUID:
+    """Five, of which one was taken back; gives one that stands."""
     for number in range(5):
         entry = stored(f"metrics/m{number}", {"n": number}, "desk-bot", category="metric")
         changed(entry, {"n": number + 1}, "crm-bot")
@@ -189,6 +191,9 @@ def decided_by_strategies() -> None:
         if number == 4:
             ada = Principal(kind="staff", name=LOGIN, permissions=frozenset({"read", "write", "admin"}))
             conflicts.undo(done.conflict_id, principal=ada.within("acme"), reason="the older count was right")
+        else:
+            standing = done.conflict_id
+    return standing
 
 
 def aged(made: dict[str, UUID]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import VIEWPORT, Watched, quick, watched
 from tests.browser.hub import Hub
@@ -26,6 +26,13 @@ PAGES = {
     "search models": "search/vectorspace/",
     "search model": "search/vectorspace/{space}/change/",
     "keys": "access/apikey/",
+    "conflicts": "agents_app/conflict/",
+    "no conflicts": "agents_app/conflict/?q=nothing",
+    "decisions": "agents_app/conflict/?view=decided",
+    "conflict": "agents_app/conflict/{conflict_clash}/change/",
+    "conflict of three": "agents_app/conflict/{conflict_three}/change/",
+    "duplicate": "agents_app/conflict/{conflict_duplicate}/change/",
+    "decision": "agents_app/conflict/{decided}/change/",
 }
 
 
@@ -43,11 +50,34 @@ def in_scheme(request: pytest.FixtureRequest, browser: Browser, hub: Hub, signed
 def test_no_page_breaks_a_rule(in_scheme: Watched) -> None:
     found: list[str] = []
     for name, path in PAGES.items():
-        page = in_scheme.open(path.format(**in_scheme.hub.made))
-        page.evaluate(AXE)
-        result = page.evaluate("tags => axe.run({ runOnly: tags, resultTypes: ['violations'] })", TAGS)
-        found += [told(name, rule, node) for rule in result["violations"] for node in rule["nodes"]]
+        found += broken(name, in_scheme.open(path.format(**in_scheme.hub.made)))
     assert found == [], "\n".join(found)
+
+
+def test_deciding_breaks_no_rule(in_scheme: Watched) -> None:
+    """Pages that only a click brings: a bulk preview, picks and an edited path, dialogs."""
+    page = in_scheme.open("agents_app/conflict/?q=customer")
+    page.get_by_label("Choose all on this page").check()
+    page.get_by_label("Chosen rows").select_option("merge_content")
+    page.get_by_role("button", name="Preview").click()
+    page.wait_for_selector("#plan")
+    found = broken("bulk preview", page)
+    page = in_scheme.open(PAGES["conflict"].format(**in_scheme.hub.made))
+    page.keyboard.press("e")
+    page.keyboard.type("{")
+    page.locator("#reason").focus()
+    page.wait_for_selector("#mistake-0:not(:empty)")
+    page.locator("summary", has_text="Preview JSON").click()
+    found += broken("picks", page)
+    page.get_by_role("button", name="Assign").click()
+    found += broken("assign", page)
+    assert found == [], "\n".join(found)
+
+
+def broken(name: str, page: Page) -> list[str]:
+    page.evaluate(AXE)
+    result = page.evaluate("tags => axe.run({ runOnly: tags, resultTypes: ['violations'] })", TAGS)
+    return [told(name, rule, node) for rule in result["violations"] for node in rule["nodes"]]
 
 
 def told(name: str, rule: dict[str, Any], node: dict[str, Any]) -> str:

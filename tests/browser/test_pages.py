@@ -49,7 +49,16 @@ def test_every_list_and_its_first_page_are_quiet(visitor: Watched) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["", "registry/contextentry/", "registry/contextentry/{entry}/change/", "sessions_app/session/{session}/change/"],
+    [
+        "",
+        "registry/contextentry/",
+        "registry/contextentry/{entry}/change/",
+        "sessions_app/session/{session}/change/",
+        "agents_app/conflict/",
+        "agents_app/conflict/{conflict_clash}/change/",
+        "agents_app/conflict/{conflict_three}/change/",
+        "agents_app/conflict/{hostile_conflict}/change/",
+    ],
 )
 def test_nothing_is_wider_than_the_window(path: str, visitor: Watched) -> None:
     page = visitor.open(path.format(**visitor.hub.made))

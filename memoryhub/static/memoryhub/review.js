@@ -95,7 +95,21 @@
       box.click();
       event.target.focus();
     });
-    document.body.addEventListener("htmx:oobAfterSwap", suggest);
+    // an answer that was asked for before something was typed must not put the older text over it
+    let asked = new Map();
+    document.body.addEventListener("htmx:beforeRequest", () => {
+      asked = new Map([...form.querySelectorAll("textarea")].map((field) => [field.id, field.value]));
+    });
+    document.body.addEventListener("htmx:oobBeforeSwap", (event) => {
+      const field = event.detail.target;
+      if (field instanceof HTMLTextAreaElement && (field === document.activeElement || field.value !== asked.get(field.id))) {
+        event.detail.shouldSwap = false;
+      }
+    });
+    document.body.addEventListener("htmx:oobAfterSwap", () => {
+      document.getElementById("whole").readOnly = !form.querySelector("[name=as]").checked;
+      suggest();
+    });
     document.body.addEventListener("htmx:sendError", () => {
       document.getElementById("summary").textContent = "The hub does not answer. Your picks are kept here; try again in a moment.";
     });

@@ -182,7 +182,7 @@ class Plan:
 def drill(port: int, key: str, database: psycopg.Connection, folder: Path, plan: Plan) -> Report:
     """Runs it against a hub. ``key`` is bound to no agent; ``database`` may make tables; ``folder`` takes journals."""
     entries = [store(port, key, f"lock-drill-{number}") for number in range(plan.entries)]
-    database.execute(JOURNAL)  # type: ignore[arg-type]
+    database.execute(JOURNAL)
     report = Report()
     try:
         began = time.monotonic()
@@ -195,7 +195,7 @@ def drill(port: int, key: str, database: psycopg.Connection, folder: Path, plan:
         report.seconds = time.monotonic() - began
         check(database, entries, journaled(folder), report)
     finally:
-        database.execute(REMOVE)  # type: ignore[arg-type]
+        database.execute(REMOVE)
     return report
 
 

@@ -37,6 +37,7 @@ def turn(entry_id: UUID, principal: Principal) -> int:
         return locks.acquire(entry_id, principal=principal, wait=True).fence
 
     fence = until(asked, 60, "the lock")
+    assert fence is not None
     holder = replace(principal, fence=fence)
     seen = entries.get(entry_id, principal=holder)
     entries.change(entry_id, Change(value=seen.value + 1, if_present=True), principal=holder)

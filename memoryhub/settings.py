@@ -96,7 +96,16 @@ OWNER_COMMANDS = {
     "first_boot",
     "flush",
 }
-SYSTEM_COMMANDS = {"relay", "qcluster", "declare_jobs", "run_job", "create_api_key", "prepare_model", "reindex"}
+SYSTEM_COMMANDS = {
+    "relay",
+    "qcluster",
+    "declare_jobs",
+    "run_job",
+    "create_api_key",
+    "prepare_model",
+    "reindex",
+    "fill_feeds",
+}
 
 
 def database_role() -> str:

@@ -51,7 +51,7 @@ def fill(replica: Replica, entries: int) -> float:
     for start in range(0, entries, 500):
         with replica._file.transaction() as db:
             for number in range(start, min(start + 500, entries)):
-                overlay.put(db, document(number, draw), can_write=True)
+                overlay.put(db, document(number, draw), can_write=True, fed=True)
     return time.perf_counter() - begin
 
 

@@ -12,6 +12,8 @@ from memoryhub_client.replica.changes import local_change
 from memoryhub_client.replica.ids import new_id
 from memoryhub_client.replica.reports import KnownConflict
 
+LOST = "The hub does not know the conflict any more that this was offered in. Retry offers it again."
+OFFERS = "SELECT conflict_id, entry_id, offer FROM conflicts WHERE offer IS NOT NULL AND "
 SELECT = "SELECT conflict_id, entry_id, status, kind, version, resolution, offer FROM conflicts"
 
 
@@ -53,8 +55,17 @@ def forget_synced(db: sqlite3.Connection) -> None:
 
 
 def rescue_unconfirmed(db: sqlite3.Connection) -> None:
-    """Offers whose conflict the hub does not know any more become refused changes: for people to retry or discard."""
-    lost = db.execute("SELECT conflict_id, entry_id, offer FROM conflicts WHERE confirmed = 0").fetchall()
+    """After a reset: what was offered in conflicts that the feed has not named again is not dropped silently."""
+    _refuse_offers(db, db.execute(OFFERS + "confirmed = 0").fetchall())
+
+
+def rescue_unheard_of(db: sqlite3.Connection, entry_id: str) -> None:
+    """The same for conflicts of an entry that the hub does not have, of which only a push has told."""
+    _refuse_offers(db, db.execute(OFFERS + "version = 0 AND entry_id = ?", [entry_id]).fetchall())
+
+
+def _refuse_offers(db: sqlite3.Connection, lost: list[tuple[str, str, str]]) -> None:
+    """Makes refused changes of them, for people to retry or discard."""
     for conflict_id, entry_id, text in lost:
         offer = json.loads(text)
         db.execute(
@@ -63,8 +74,7 @@ def rescue_unconfirmed(db: sqlite3.Connection) -> None:
             "VALUES (?, ?, 'rejected', ?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?, 'conflict_lost', ?)",
             [
                 *[new_id(), entry_id, offer["op"], offer["key"], offer["owner"], offer["user_id"], offer["value"]],
-                *[offer["attributes"], offer["strategy"], offer["written_at"]],
-                "The hub does not know the conflict any more that this was offered in. Retry offers it again.",
+                *[offer["attributes"], offer["strategy"], offer["written_at"], LOST],
             ],
         )
         db.execute("DELETE FROM conflicts WHERE conflict_id = ?", [conflict_id])

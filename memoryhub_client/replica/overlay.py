@@ -24,20 +24,22 @@ def dumps(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def put(db: sqlite3.Connection, document: Mapping[str, Any], *, can_write: bool) -> bool:
-    """Takes over what the hub committed, unless a newer version is here already."""
+def put(db: sqlite3.Connection, document: Mapping[str, Any], *, can_write: bool, fed: bool) -> None:
+    """Takes over what the hub committed, unless a newer version is here already. ``fed``: the feed brought it."""
     rest = {name: part for name, part in document.items() if name not in ("value", "success")}
     entry_id, version = str(rest["entry_id"]), int(rest["sync_version"])
-    done = db.execute(
+    db.execute(
         """
-        INSERT INTO entries VALUES (?, ?, ?, ?, ?)
+        INSERT INTO entries (entry_id, version, can_write, fed, value, document) VALUES (?, ?, ?, ?, ?, ?)
         ON CONFLICT (entry_id) DO UPDATE SET version = excluded.version, can_write = excluded.can_write,
-            value = excluded.value, document = excluded.document WHERE excluded.version >= entries.version
+            value = excluded.value, document = excluded.document
+        WHERE excluded.version >= entries.version
         """,
-        [entry_id, version, can_write, dumps(document.get("value")), dumps(rest)],
+        [entry_id, version, can_write, fed, dumps(document.get("value")), dumps(rest)],
     )
+    if fed:
+        db.execute("UPDATE entries SET fed = 1 WHERE entry_id = ? AND NOT fed", [entry_id])
     show(db, entry_id)
-    return done.rowcount > 0
 
 
 def remove(db: sqlite3.Connection, entry_id: str) -> bool:

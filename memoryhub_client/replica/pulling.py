@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from memoryhub_client.replica import conflicts, meta, overlay
@@ -38,7 +38,7 @@ def apply_page(db: sqlite3.Connection, page: Json, *, epoch: int, after: int) ->
 def apply_item(db: sqlite3.Connection, item: Json) -> None:
     """Idempotent. A kind that this client does not know is passed over: a newer hub says more."""
     if item["kind"] == "put":
-        overlay.put(db, item["entry"] | marks(item["entry"]), can_write=bool(item.get("can_write")))
+        overlay.put(db, item["entry"] | marks(item["entry"]), can_write=bool(item.get("can_write")), fed=True)
     elif item["kind"] == "gone":
         leave(db, str(item["entry_id"]), erased=item.get("reason") == "erased")
     elif item["kind"] == "conflict":
@@ -114,6 +114,21 @@ def _refuse(db: sqlite3.Connection, position: int, code: str, detail: str) -> No
         "UPDATE changes SET state = 'rejected', base_version = NULL, code = ?, detail = ? WHERE position = ?",
         [code, detail, position],
     )
+
+
+#: Entries that only the answers to pushes have told of, themselves or by their conflicts.
+UNFED = "SELECT entry_id FROM entries WHERE NOT fed UNION SELECT entry_id FROM conflicts WHERE version = 0"
+
+
+def forget_missing(db: sqlite3.Connection, asked: Iterable[str], found: Collection[str]) -> None:
+    """Drops those of the ``asked`` entries that the hub has no more, and turns what was offered for them into refusals.
+
+    A feed that is read from its beginning does not tell of them: older tombstones may be forgotten.
+    """
+    for entry_id in asked:
+        if entry_id not in found:
+            leave(db, entry_id, erased=False)
+            conflicts.rescue_unheard_of(db, entry_id)
 
 
 def finish(db: sqlite3.Connection) -> None:

@@ -73,7 +73,8 @@ def to_request(row: sqlite3.Row) -> Json:
 
 def unseen(results: Sequence[Mapping[str, Any]]) -> list[str]:
     """Entries whose committed value the answers do not tell."""
-    return [str(r["entry_id"]) for r in results if r["outcome"] in ("merged", "kept", "conflict") and r.get("entry_id")]
+    named = (r["entry_id"] for r in results if r["outcome"] in ("merged", "kept", "conflict") and r.get("entry_id"))
+    return list(dict.fromkeys(map(str, named)))
 
 
 def take_in(db: sqlite3.Connection, row: sqlite3.Row, result: Mapping[str, Any], document: Json | None) -> str:
@@ -92,7 +93,7 @@ def take_in(db: sqlite3.Connection, row: sqlite3.Row, result: Mapping[str, Any],
     if entry_id != row["entry_id"]:
         rename(db, row["entry_id"], entry_id)
     if document is not None:
-        overlay.put(db, document, can_write=can_write(db, entry_id, document))
+        overlay.put(db, document, can_write=can_write(db, entry_id), fed=False)
     if outcome == "applied":
         _applied(db, row, entry_id, int(result["version"]))
     if outcome == "conflict" and result.get("conflict_id"):
@@ -141,7 +142,7 @@ def _applied(db: sqlite3.Connection, row: sqlite3.Row, entry_id: str, version: i
     before = base or (overlay.born(entry_id, row["key"], row["owner"], row["user_id"], row["written_at"]), True)
     document = before[0] | json.loads(row["attributes"]) | {"value": json.loads(row["value"]), "sync_version": version}
     if base is None or int(base[0]["sync_version"]) < version:
-        overlay.put(db, document, can_write=before[1])
+        overlay.put(db, document, can_write=before[1], fed=False)
     _rebase(db, entry_id, version, row["value"])
 
 
@@ -152,7 +153,7 @@ def _rebase(db: sqlite3.Connection, entry_id: str, version: int | None, value: s
     )
 
 
-def can_write(db: sqlite3.Connection, entry_id: str, document: Mapping[str, Any]) -> bool:
+def can_write(db: sqlite3.Connection, entry_id: str) -> bool:
     """The push was let in, so the agent may write what it pushed; the feed corrects it if that ends."""
     base = overlay.committed(db, entry_id)
     return base[1] if base else True

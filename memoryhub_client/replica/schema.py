@@ -15,6 +15,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             entry_id TEXT PRIMARY KEY,
             version INTEGER NOT NULL,
             can_write INTEGER NOT NULL,
+            fed INTEGER NOT NULL,     -- 0: known by the answer to a push, the feed has not brought it yet
             value TEXT NOT NULL,      -- JSON; the base of local edits
             document TEXT NOT NULL    -- JSON; everything else that the hub says of it
         ) WITHOUT ROWID

@@ -17,6 +17,7 @@ from memoryhub_client.replica.reports import SyncReport
 
 Json = dict[str, Any]
 PAGE = 500
+MOST_IDS = 100
 #: Refusals of a whole request that a single one of its changes may have caused.
 OF_ONE_CHANGE = (400, 413, 422)
 
@@ -132,9 +133,14 @@ class Sync:
         self.report.count("rejected")
 
     def _documents(self, results: Sequence[Json], agent_id: str) -> dict[str, Json]:
-        ids = pushing.unseen(results)
-        found = self.client.get_many(ids, agent_id=agent_id) if ids else []
-        return {str(document["entry_id"]): document for document in found}
+        return self._read(pushing.unseen(results), agent_id)
+
+    def _read(self, ids: Sequence[str], agent_id: str) -> dict[str, Json]:
+        found: dict[str, Json] = {}
+        for start in range(0, len(ids), MOST_IDS):
+            for document in self.client.get_many(ids[start : start + MOST_IDS], agent_id=agent_id):
+                found[str(document["entry_id"])] = document
+        return found
 
     def _take_in(self, rows: Sequence[sqlite3.Row], results: Sequence[Json], documents: Mapping[str, Json]) -> None:
         answers = {str(result["change_id"]): result for result in results}
@@ -152,6 +158,8 @@ class Sync:
         return pushing.take_in(db, row, result, document and {**document, **pulling.marks(document)})
 
     def _pull(self) -> None:
+        if self._meta().cursor == 0:
+            self._look_after_unfed()
         more = True
         while more:
             known = self._meta()
@@ -165,6 +173,13 @@ class Sync:
                 if not more:
                     pulling.finish(db)
             self.report.pulled += pulled
+
+    def _look_after_unfed(self) -> None:
+        known = self._meta()
+        ids = [str(entry_id) for (entry_id,) in self.file.read(pulling.UNFED)]
+        found = self._read(ids, known.agent_id)
+        with self.file.transaction() as db:
+            pulling.forget_missing(db, ids, found)
 
     def _ask(self, known: meta.Meta, *, limit: int) -> Json:
         return self.client.changes(

@@ -413,6 +413,32 @@ def test_old_tombstones_may_be_forgotten(hub, make):
     assert [e.key for e in ada.entries()] == ["new"]
 
 
+def test_what_went_before_the_feed_was_first_read_is_noticed(hub, make):
+    hub.strategies["ada"] = "manual_review"
+    ada = make()
+    disputed = hub.store("ada", "m", 1)
+    entry_id = ada.put("n", 1)
+    ada.put("m", 2)
+    read = hub.changes
+
+    def cut_off(agent, *, limit, **asked):
+        if limit > 1:
+            raise ConnectionResetError("after the push")
+        return read(agent, limit=limit, **asked)
+
+    hub.changes = cut_off
+    with pytest.raises(ConnectionResetError):
+        ada.sync()
+    assert (value(ada, "n"), len(ada.conflicts()), ada.status().cursor) == (1, 1, 0)
+    hub.changes = read
+    hub.delete(entry_id)
+    hub.erase(disputed)
+    hub.purge("ada")
+    ada.sync()
+    assert (ada.entries(), ada.conflicts()) == ([], [])
+    assert [(change.value, change.code) for change in ada.rejected()] == [(2, "conflict_lost")]
+
+
 def test_forgotten_tombstones_cost_no_edit_its_base(hub, make):
     hub.strategies["ada"] = "merge_content"
     ada = make()

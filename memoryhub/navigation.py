@@ -49,6 +49,9 @@ GROUPS: dict[str, tuple[Item, ...]] = {
         Item("agents_app.notice", "Notices", "notifications"),
         Item("agents_app.noticeread", "Notices read", "mark_email_read"),
         Item("agents_app.presence", "Reviewers at work", "visibility"),
+        Item("agents_app.sharingrule", "Sharing rules", "rule"),
+        Item("agents_app.categoryalias", "Category aliases", "label"),
+        Item("agents_app.regrant", "Re-granting", "published_with_changes"),
         Item("agents_app.duplicateremoval", "Removed duplicates", "content_copy"),
         Item("agents_app.detectionmark", "Search for disagreements", "compare"),
     ),
@@ -88,6 +91,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         "items": [
             {"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")},
             *conflicts(request),
+            *sharing(request),
             {"title": "API reference", "icon": "api", "link": reverse("docs"), "active": False},
         ],
     }
@@ -100,6 +104,13 @@ def conflicts(request: HttpRequest) -> Iterator[dict[str, Any]]:
     for found in links(request, (Item("agents_app.conflict", "Conflicts", "call_split"),)):
         waiting = selectors_queue.badge(principal_of(request))
         yield {**found, **({"badge": f"{waiting:,}", "badge_variant": "warning"} if waiting else {})}
+
+
+def sharing(request: HttpRequest) -> Iterator[dict[str, Any]]:
+    """The matrix stands for the rules behind it."""
+    for found in links(request, (Item("agents_app.sharingrule", "Sharing matrix", "grid_on"),)):
+        link = reverse("admin:agents_app_sharingrule_matrix")
+        yield {**found, "link": link, "active": request.path.startswith(link)}
 
 
 def links(request: HttpRequest, items: tuple[Item, ...]) -> Iterator[dict[str, Any]]:

@@ -1,3 +1,3 @@
-from agents_app.admin import agents, conflicts, duplicates, notices, syncs
+from agents_app.admin import agents, conflicts, duplicates, notices, sharing, syncs
 
-__all__ = ["agents", "conflicts", "duplicates", "notices", "syncs"]
+__all__ = ["agents", "conflicts", "duplicates", "notices", "sharing", "syncs"]

@@ -24,6 +24,9 @@ PAGES = {
     "sessions": "sessions_app/session/",
     "session": "sessions_app/session/{session}/change/",
     "handoffs": "sessions_app/handoff/",
+    "sharing-matrix": "agents_app/sharingrule/matrix/?tenant={team}",
+    "sharing-matrix-many": "agents_app/sharingrule/matrix/?tenant={studio}",
+    "sharing-rules": "agents_app/sharingrule/",
     "search-index": "search/indexrow/",
     "search-models": "search/vectorspace/",
     "search-model": "search/vectorspace/{space}/change/",
@@ -100,6 +103,19 @@ def test_pictures_of_a_bulk_decision_and_of_picks(camera: Watched) -> None:
     page.keyboard.press("2")
     page.wait_for_selector("#summary .hub-good")
     take(page, "conflict-picked", camera.scheme)
+
+
+def test_picture_of_a_sharing_change(camera: Watched) -> None:
+    page = camera.open(PAGES["sharing-matrix"].format(**camera.hub.made))
+    page.locator('[data-category="user_preferences"][data-agent="alice"]').focus()
+    page.keyboard.press("w")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    take(page, "sharing-cell", camera.scheme)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Preview impact").click()
+    page.wait_for_selector("#save")
+    take(page, "sharing-impact", camera.scheme)
 
 
 def test_picture_of_a_new_key(camera: Watched) -> None:

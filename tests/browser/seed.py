@@ -20,9 +20,9 @@ HOSTILE = "<script>document.title='owned'</script> {{ 7*7 }} \u202egnp.exe\u202c
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memoryhub.settings")
     django.setup()
-    from tests.browser import scenes
+    from tests.browser import scenes, sharing_scenes
 
-    print(json.dumps({"login": LOGIN, "password": PASSWORD, **scenes.play()}))
+    print(json.dumps({"login": LOGIN, "password": PASSWORD, **scenes.play(), **sharing_scenes.play()}))
 
 
 def ago(**span: float) -> datetime:

@@ -20,13 +20,15 @@ class AgentsConfig(AppConfig):
 
     def ready(self) -> None:
         from agents_app import notice_stores
-        from agents_app.services import detecting, regranting, retention, sync_counts, sync_steps
+        from agents_app.services import categories, detecting, regranting, retention, sync_counts, sync_steps
         from agents_app.services.conflicts import offering, records, upkeep
         from agents_app.stores import FeedStore
         from agents_app.stream import health as stream_health
         from memoryhub.registry import hooks
+        from memoryhub.search import hooks as search_hooks
         from memoryhub.sync import jobs, stores
 
+        search_hooks.read_filters(categories.filters_as_stored)
         stores.register(FeedStore())
         stream_health.register()
         notice_stores.register_configured()

@@ -56,7 +56,7 @@ BEGIN
   IF e.tenant_id IS NULL THEN RETURN; END IF;
   IF e.category <> 'general' THEN e.category := agents_category(e.tenant_id, e.category); END IF;
   IF whose IS NULL THEN RETURN; END IF;
-  IF created AND NOT p ? 'memory_type' THEN
+  IF created AND NOT p ? 'memory_type' AND NOT p ? 'by_hub' THEN
     SELECT f.memory_types INTO types FROM memory_agent_profiles f
       WHERE f.tenant_id = e.tenant_id AND f.agent_id = coalesce(act->>'agent_id', whose);
     e.memory_type := coalesce(types[1], e.memory_type);
@@ -70,7 +70,7 @@ END $$;
 """
 
 # An order without content is an amendment (deleting, archiving, …): that takes nothing out of its agent's hands, so
-# that only rank counts.
+# that only rank counts. What the hub keeps of its own accord, as of a session that ends, no profile or rule forbids.
 MAY_WRITE = """
 CREATE OR REPLACE FUNCTION registry_may_write(e memory_context_registry, p jsonb, act jsonb, created boolean) RETURNS text
 LANGUAGE plpgsql AS $$
@@ -78,11 +78,13 @@ DECLARE
   tenant text := coalesce(e.tenant_id, act->>'tenant_id');
   actor text := act->>'agent_id';
 BEGIN
+  IF p ? 'by_hub' THEN RETURN NULL; END IF;
   IF e.scope = 'agent' THEN
     IF NOT created AND actor <> e.agent_id AND agents_rank(tenant, actor) < agents_rank(tenant, e.agent_id) THEN
       RETURN 'lower_priority';
     END IF;
-  ELSIF p <> '{}' AND agents_restricted(tenant, e.category, actor) THEN
+  ELSIF p <> '{}' AND agents_restricted(
+      tenant, CASE WHEN e.tenant_id IS NULL THEN agents_category(tenant, e.category) ELSE e.category END, actor) THEN
     RETURN 'restricted';
   END IF;
   IF p ? 'memory_type' AND actor IS NOT NULL AND EXISTS (

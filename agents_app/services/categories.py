@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,9 @@ from agents_app.services.profiles import tenant_of
 from memoryhub.access.exceptions import Conflict, Invalid, NotFound
 from memoryhub.access.principals import Principal
 from memoryhub.access.services import audit
+from memoryhub.access.trips import one_trip
 from memoryhub.access.walls import verb
+from memoryhub.search.requests import Filters
 
 LONGEST = 200
 #: Every entry has this category unless told otherwise: it is never looked up.
@@ -42,6 +45,15 @@ def canonical(name: str, *, principal: Principal) -> str:
     wanted = slug(name)
     found = CategoryAlias.objects.visible_to(principal).filter(alias=wanted).values_list("category", flat=True).first()
     return found or wanted
+
+
+def filters_as_stored(filters: Filters, principal: Principal) -> Filters:
+    """A search for ``preference`` finds what was stored under it."""
+    if filters.category is None or filters.category == DEFAULT:
+        return filters
+    asked = [principal.tenant_id, filters.category]
+    [(found,)] = one_trip("SELECT agents_category(%s, %s)", asked, principal=principal)
+    return replace(filters, category=found)
 
 
 @verb

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from agents_app.services import categories, slices
+from agents_app.services import slices
 from memoryhub.access.ids import new_id
 from memoryhub.access.models import Grant
 from memoryhub.access.principals import Principal
@@ -92,7 +92,7 @@ def search(
     filters = Filters(
         scope="agent",
         agent_id=None if include_shared_memories else agent_id,
-        category=memory_category and categories.canonical(memory_category, principal=caller),
+        category=memory_category,
         memory_type=memory_type,
         importance_min=importance_min,
     )

@@ -26,12 +26,20 @@ OnSearch = Callable[[Searched], None]
 #: Runs before the search, and raises NotFound for what the filters name and the principal may not see.
 BeforeSearch = Callable[["Filters", "Principal"], None]
 
+#: Gives the filters in the words that stored memories use.
+ReadFilters = Callable[["Filters", "Principal"], "Filters"]
+
 _on_search: list[OnSearch] = []
 _before_search: list[BeforeSearch] = []
+_read_filters: list[ReadFilters] = []
 
 
 def before_search(hook: BeforeSearch) -> None:
     _before_search.append(hook)
+
+
+def read_filters(hook: ReadFilters) -> None:
+    _read_filters.append(hook)
 
 
 def on_search(hook: OnSearch) -> None:
@@ -51,3 +59,9 @@ def run_on_search(searched: Searched) -> None:
 def run_before_search(filters: Filters, principal: Principal) -> None:
     for hook in _before_search:
         hook(filters, principal)
+
+
+def filters_as_stored(filters: Filters, principal: Principal) -> Filters:
+    for hook in _read_filters:
+        filters = hook(filters, principal)
+    return filters

@@ -41,6 +41,7 @@ def write_state(session: Session, *, principal: Principal) -> None:
         category="session_state",
         source=SOURCE,
         expires_at=None,
+        by_hub=True,
     )
     entries.store(draft, principal=speaking_of(session, principal))
 
@@ -82,6 +83,7 @@ def remember(session: Session, *, principal: Principal) -> None:
         category="session_archive",
         source=SOURCE,
         memory_type=MemoryType.EPISODIC,
+        by_hub=True,
     )
     stored = entries.store(draft, principal=speaking_of(session, principal))
     ref = {"entry_id": str(stored.entry_id), "key": stored.key, "layer": stored.layer}

@@ -68,6 +68,7 @@ class Draft(Attributes):
     says what happens to an existing entry: ``overwrite`` it, ``fail`` with 409, ``keep`` it, or ``resolve``: what
     would be stale is decided by ``strategy`` (empty: the owner's) or by a person, instead of refused.
     ``entry_id``: the id of a new entry, where a replica has made it already; IntegrityError when it is taken.
+    ``by_hub``: the hub keeps it of its own accord, whatever the profile of the agent says that made it do so.
     """
 
     key: str
@@ -78,6 +79,7 @@ class Draft(Attributes):
     agent_id: str | None = None
     on_conflict: str = "overwrite"
     if_absent: bool = False
+    by_hub: bool = False
     entry_id: UUID | None = None
 
 
@@ -154,6 +156,8 @@ def storing_order(draft: Draft, address: dict[str, str]) -> dict[str, Any]:
     order = attributes_of(draft) | {"id": str(draft.entry_id or new_id()), "key": draft.key, "address": address}
     if draft.if_absent:
         order["if_absent"] = True
+    if draft.by_hub:
+        order["by_hub"] = True
     if draft.on_conflict in ("fail", "keep"):
         order[draft.on_conflict] = True
     if "grantee" in address:

@@ -101,7 +101,7 @@ def search(
         checked_query(query),
         checked_mode(mode),
         checked_kinds(kinds),
-        checked_filters(filters or Filters()),
+        hooks.filters_as_stored(checked_filters(filters or Filters()), principal),
         checked_limit(limit),
         explain,
         boosts.checked(boost or {}),

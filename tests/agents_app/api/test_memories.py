@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents_app.models import SharingRule
+from agents_app.services import categories
 from memoryhub.access.models import AuditEvent
 from memoryhub.access.walls import behind_walls
 from memoryhub.registry.services import locks
@@ -133,6 +134,18 @@ def test_search_says_where_a_memory_comes_from(team, mode):
     [own] = search(team["alice"], "alice", user_id="u1", search_type=mode, include_shared_memories=False)
     assert own["source_agent"] == "alice"
     assert search(team["mimic"], "mimic", search_type=mode) == []
+
+
+def test_a_search_for_an_alias_finds_what_was_stored_under_it(team, admin):
+    categories.save_alias(principal=admin, alias="preference", category="user_preferences")
+    kept = keep(team["alden"], memory_category="preference")
+    keep(team["alden"], "Dark clouds", memory_category="Road Works")
+    for name in ("preference", "Preference", "user_preferences"):
+        [found] = search(team["alden"], "alden", memory_category=name)
+        assert found["memory"]["memory_id"] == kept["memory_id"]
+        body = {"query": "dark", "mode": "keyword", "category": name}
+        assert len(team["alden"].post("/memory/context/search", body).json()["results"]) == 1
+    assert len(search(team["alden"], "alden", memory_category="Road Works")) == 1
 
 
 def test_other_agents_keys_are_refused_and_an_admins_or_unbound_one_acts(team, api, tenant):

@@ -19,6 +19,7 @@ from memoryhub.registry.services import batches, deletion, entries, lifecycle
 from memoryhub.registry.services import sharing as by_hand
 from memoryhub.registry.services.drafts import Change, Draft
 from memoryhub.registry.services.entries import Stored
+from sessions_app.services import endings, sessions
 
 TEAM = ("alden", "alice", "sentry", "mimic")
 SYSTEM = system_principal("test", "acme")
@@ -143,6 +144,16 @@ def test_memory_types_of_a_profile():
             keep("other", scope=scope, memory_type="working")
 
 
+def test_no_profile_or_rule_keeps_a_session_from_ending():
+    profiles.register(principal=SYSTEM, agent_id="sentry", memory_types=["semantic"])
+    for category in ("session_archive", "session_state"):
+        rule(category, "restrict")
+    sessions.start(session_id="s", principal=agent("sentry"))
+    endings.end(session_id="s", principal=agent("sentry"))
+    archive = entries.retrieve(key="session_archive_s", principal=agent("sentry"))
+    assert archive.memory_type == "episodic"
+
+
 def test_a_short_term_memory_ends_as_its_agents_profile_says():
     profiles.register(principal=SYSTEM, agent_id="alden", retention_days=90)
     stored = keep(layer="short_term")
@@ -161,10 +172,11 @@ def test_a_grantee_of_lower_rank_changes_nothing():
     profiles.register(principal=SYSTEM, agent_id="alden", priority="high")
     stored = keep()
     by_hand.share(stored.entry_id, principal=agent(), agent_ids=["alice"], can_write=True)
-    with pytest.raises(LowerPriority):
-        entries.change(stored.entry_id, Change(value=2, if_version=1), principal=agent("alice"))
-    with pytest.raises(LowerPriority):
-        keep(value=2, by="alice", agent_id="alden")
+    changed = entries.change(stored.entry_id, Change(value=2, if_version=1), principal=agent("alice"))
+    stored_again = keep(value=2, by="alice", agent_id="alden")
+    assert changed.proposed is not None
+    assert changed.proposed == stored_again.proposed
+    assert entries.get(stored.entry_id, principal=agent()).value == 1
     with pytest.raises(LowerPriority):
         deletion.delete(stored.entry_id, principal=agent("alice"))
     with pytest.raises(LowerPriority):

@@ -23,7 +23,7 @@ from memoryhub.access.walls import behind_walls, verb
 WAIT_SECONDS = 0.25
 #: Of one run before the next has its turn, and of one slice of the job. The queue kills a task after 60 s.
 RUN_SECONDS, JOB_SECONDS = 4.0, 12.0
-SMALL_SLICE, SLICE = 100, 500
+SMALL_SLICE, SLICE = 20, 500
 #: The job comes by every minute: what is due a moment later is not left until the next time.
 EARLY = timedelta(seconds=10)
 #: So many tasks in the queue ring loud enough.

@@ -187,6 +187,7 @@ def test_a_run_whose_process_died_is_taken_over_and_given_up_after_some_times(
             assert claimed.attempts == attempt
             assert sync_work.claim(principal=everywhere) is None
             SyncRun.objects.filter(pk=run.pk).update(claimed_until=timezone.now())
+        assert claimed is not None
         assert sync_work.carry_on(claimed, seconds=1, limit=10)
     assert saved(run).status == "failed"
     assert "Given up" in run.errors[0]["error"]

@@ -1,3 +1,3 @@
-from agents_app.admin import agents, conflicts, duplicates, notices, sharing, syncs
+from agents_app.admin import agents, conflicts, duplicates, entry_panel, notices, sharing, syncs
 
-__all__ = ["agents", "conflicts", "duplicates", "notices", "sharing", "syncs"]
+__all__ = ["agents", "conflicts", "duplicates", "entry_panel", "notices", "sharing", "syncs"]

@@ -30,6 +30,7 @@ from memoryhub.access.exceptions import HubError
 from memoryhub.access.principals import Principal
 from memoryhub.registry.models import ContextEntry
 
+MOST_EVIDENCE = 4
 #: Reasons that need one press, for what reviewers say most often.
 QUICK_REASONS = ("Newer information", "Confirmed by the user", "More reliable source")
 
@@ -217,22 +218,14 @@ def why_a_person(conflict: Conflict) -> str:
 
 def found_by(conflict: Conflict, other: str) -> str:
     """What the job saw, and what a decision does to the two entries."""
-    seen = [f"{name.replace('_', ' ')} {plain(value)}" for name, value in conflict.evidence.items() if is_shown(name)]
+    seen = [str(line).rstrip(".") for line in conflict.evidence.get("why", [])[:MOST_EVIDENCE]]
+    similarity = conflict.evidence.get("similarity")
+    if isinstance(similarity, float):
+        seen.append(f"similarity {similarity:.2f}")
     ends = (
         f"“{other}” is removed, and can be restored" if conflict.kind == "duplicate" else "both entries get the result"
     )
-    return f"{'; '.join(seen) or 'found by comparing memories'}. When you resolve: {ends}."
-
-
-def is_shown(name: str) -> bool:
-    """The versions that were compared are the services' business."""
-    return "version" not in name
-
-
-def plain(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(plain(each) for each in value[:8])
-    return f"{value:.2f}" if isinstance(value, float) else str(value)[:80]
+    return f"{', '.join(seen) or 'they are alike'}. When you resolve: {ends}."
 
 
 def not_ready(picks: Picks) -> str:

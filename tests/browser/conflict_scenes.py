@@ -153,7 +153,7 @@ def duplicate() -> UUID:
     two = stored(
         "contacts/maya-chen", {"prefers": "email", "hours": "9-17", "language": "en"}, "crm-bot", category="customer"
     )
-    return found("duplicate", one, two, 0.93, similarity=0.97, same_terms=["email", "9-17", "maya"])
+    return found("duplicate", one, two, 0.93, why=["“email” in both.", "“9-17” in both."], similarity=0.97)
 
 
 def contradiction() -> UUID:
@@ -161,7 +161,7 @@ def contradiction() -> UUID:
     two = stored(
         "facts/globe-pharma-seat", "The headquarters of Globe Pharma are in Zurich.", "crm-bot", category="facts"
     )
-    return found("contradiction", one, two, 0.81, similarity=0.94, differs_in=["Basel", "Zurich"])
+    return found("contradiction", one, two, 0.81, why=["“Basel” against “Zurich”."], similarity=0.94)
 
 
 def deletion() -> UUID:

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from memoryhub.access.models import Grant
+from memoryhub.registry.admin import panels
 from memoryhub.registry.diffs import Difference, Piece, compare, json_type, words
 from memoryhub.registry.models import AccessRecord, ContextEntry, EntryLock, EntryVersion, EphemeralEntry, Relationship
 
@@ -66,6 +67,7 @@ def context(entry: ContextEntry, request: HttpRequest) -> dict[str, Any]:
         "versions": shown[:VERSIONS_SHOWN],
         "older": shown[VERSIONS_SHOWN - 1].version if len(shown) > VERSIONS_SHOWN else None,
         "comparison": comparison(entry, request),
+        "panels": panels.of(request, entry),
         "links": links(entry),
         "lock": EntryLock.objects.filter(pk=entry.pk).held().first()
         if sees(request, "registry.view_entrylock")

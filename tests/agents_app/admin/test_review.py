@@ -484,3 +484,26 @@ def test_a_limited_reviewer_cannot_tell_what_exists_elsewhere(db: None, sign_in:
             assert browser.post(url(known, name), {"reason": "r"}).status_code == 404
         assert press(browser, known, "take").status_code == 404
     assert conflict_of(pk).assignee_id is None
+
+
+# -- the page of the entry --------------------------------------------------------------------------------------------
+
+
+def test_the_page_of_an_entry_says_that_it_is_disputed_and_leads_to_the_review(db: None, sign_in: Any) -> None:
+    pk, browser = open_conflict(), sign_in("Conflict reviewer")
+    entry = f"/admin/registry/contextentry/{entry_of(pk).pk}/change/"
+    page = browser.get(entry).content.decode()
+    assert "writer-bot offers another value" in " ".join(page.split())
+    assert url(pk) in page
+    resolve(browser, pk, strategy="side:current")
+    assert url(pk) not in browser.get(entry).content.decode()
+
+
+def test_both_entries_of_a_finding_lead_to_it(db: None, sign_in: Any) -> None:
+    one, two = stored(BASE, key="one"), stored(BASE, key="two")
+    job = Principal(kind="system", name="system:detection", tenant_id="acme", permissions=frozenset({"read", "write"}))
+    found = conflicts.create_found("contradiction", one, two, confidence=0.9, evidence={}, principal=job)
+    assert found is not None
+    browser = sign_in()
+    for entry in (one, two):
+        assert url(found.pk) in browser.get(f"/admin/registry/contextentry/{entry}/change/").content.decode()

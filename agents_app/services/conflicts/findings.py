@@ -15,7 +15,7 @@ from agents_app.resolution import preview_all
 from agents_app.services import duplicates
 from agents_app.services.conflicts import records, writing
 from agents_app.services.conflicts.cases import case_of_finding
-from agents_app.services.conflicts.reach import deciding_principal, locked_entry
+from agents_app.services.conflicts.reach import deciding_principal, governing, locked_entry
 from agents_app.services.conflicts.severity import due_at, severity_of
 from memoryhub.access.exceptions import Invalid
 from memoryhub.access.principals import Principal
@@ -119,7 +119,7 @@ def settle_other(conflict: Conflict, value: Any, *, principal: Principal, reason
 def fold(conflict: Conflict, duplicate: ContextEntry, *, principal: Principal, reason: str) -> dict[str, Any]:
     """The decided entry takes over what only its duplicate had: readers, tags, relationships."""
     removed = duplicates.remove(
-        conflict.entry_id, duplicate.pk, principal=deciding_principal(principal), reason=reason or "duplicate"
+        conflict.entry_id, duplicate.pk, principal=governing(principal), reason=reason or "duplicate"
     )
     before = DuplicateRemoval.objects.get(pk=removed.removal_id).dropped_before
     return {OTHER_BEFORE: before, OTHER_AFTER: removed.tombstone, REMOVAL: str(removed.removal_id)}
@@ -136,7 +136,7 @@ def unfold(conflict: Conflict, entry: ContextEntry, *, principal: Principal, rea
 
     try:
         with transaction.atomic():
-            duplicates.undo(found.pk, principal=deciding_principal(principal), reason=reason)
+            duplicates.undo(found.pk, principal=governing(principal), reason=reason)
     except RemovalMoved as error:
         if as_new:
             return False

@@ -136,6 +136,13 @@ def deciding_principal(principal: Principal) -> Principal:
     return replace(principal, name=principal.actor, agent_id=None)
 
 
+def governing(principal: Principal) -> Principal:
+    """For verbs that look at the caller's own reach: an admin key reaches all of its tenant when it decides."""
+    if sees_everything(principal) or not principal.is_admin:
+        return principal
+    return replace(principal, kind="system", name=principal.actor, agent_id=None)
+
+
 def reviewer(principal: Principal, conflict: Conflict) -> Principal:
     """The name under which somebody holds an entry while deciding."""
     return replace(system_principal("review", conflict.tenant_id), name=review_name(principal))

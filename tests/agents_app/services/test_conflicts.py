@@ -493,6 +493,16 @@ def test_undoing_a_duplicate_that_moved_is_refused_or_goes_over_the_change():
     assert (row(one).value, row(two).deleted_at) == ("tea", None)
 
 
+def test_an_admin_key_decides_about_a_duplicate_of_others():
+    one, two, conflict_id = found("duplicate", "tea", "tea!")
+    conflicts.hold(conflict_id, principal=ADMIN)
+    decided = decide(conflict_id, by=ADMIN, choices={"": "current"})
+    assert decided.conflict.version_after == row(one).sync_version
+    assert row(two).deleted_at is not None
+    conflicts.undo(conflict_id, principal=ADMIN)
+    assert (row(one).metadata, row(two).deleted_at) == ({}, None)
+
+
 def readers_of(entry_id: Any) -> set[str]:
     with behind_walls(JOB):
         return set(Grant.objects.filter(entry_id=entry_id).values_list("agent_id", flat=True))

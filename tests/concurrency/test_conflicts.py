@@ -168,4 +168,5 @@ def test_a_decision_stands_on_what_the_reviewer_saw():
     assert (entry.sync_version, entry.disputed) == (2 + 30 + 1, False)
     with behind_walls(JOB):
         after = Conflict.objects.get().version_after
+        assert after is not None
         assert EntryVersion.objects.get(entry=entry, version=after).value == {"a": 11}

@@ -71,15 +71,9 @@ def decided_by_person(entry: ContextEntry) -> bool:
 
 def written_at(entry: ContextEntry) -> datetime:
     """When the newest version was made: by its agent's clock where it came late, else by the hub's."""
-    offline = Candidate.objects.filter(
-        conflict__entry=entry,
-        conflict__version_after=entry.sync_version,
-        conflict__decided_by=AUTOMATIC,
-        agent_id=entry.author,
-    )
-    told = offline.order_by("-written_at").values_list("written_at", flat=True).first()
-    at: datetime = told or entry.updated_at
-    return at
+    newest = EntryVersion.objects.filter(entry=entry, version=entry.sync_version)
+    told: datetime | None = newest.values_list("written_at", flat=True).first()
+    return told or entry.updated_at
 
 
 def attributes_of(entry: ContextEntry) -> dict[str, Any]:

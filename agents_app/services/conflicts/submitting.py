@@ -166,6 +166,7 @@ def create(place: Place, said: Submission) -> Submitted:
         **{"session_id": place.session_id} | writing.named(said.attributes),
     )
     stored = entries.store(draft, principal=said.principal)
+    writing.note_time(stored.entry_id, stored.sync_version, said.written_at)
     return Submitted("applied", stored.entry_id, stored.sync_version, None, "", "new", created=stored.created)
 
 
@@ -173,6 +174,7 @@ def write_current(entry: ContextEntry, said: Submission) -> Submitted:
     """Nothing moved since: a plain change. A lower-priority agent's becomes a proposal."""
     try:
         version = write_as(entry, said, did="changed")
+        writing.note_time(entry.pk, version, said.written_at)
     except LowerPriority:
         return propose_locked(entry, said)
     return Submitted("applied", entry.pk, version, None, "", "nothing had changed since")
@@ -219,6 +221,8 @@ def decide(
         after = writing.write(
             entry, made.value, made.attributes, principal=said.principal, did="resolved", reason=reason
         )
+    if after is not None and chosen.winner != "merge":
+        writing.note_time(entry.pk, after, said.written_at)
     decision = {
         "strategy": said.strategy,
         "resolution": chosen.strategy,

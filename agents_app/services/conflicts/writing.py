@@ -9,12 +9,14 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import F
+from django.db.models.functions import Least
 
 from agents_app.resolution.merging import Problem
 from memoryhub.access.exceptions import Invalid
 from memoryhub.access.principals import Principal
 from memoryhub.registry.diffs import MISSING
-from memoryhub.registry.models import ContextEntry, Layer, MemoryType, Priority
+from memoryhub.registry.models import ContextEntry, EntryVersion, Layer, MemoryType, Priority
 from memoryhub.registry.models.entries import ClockTimestamp
 from memoryhub.registry.services import acts, entries
 from memoryhub.registry.services.amendments import amend, check_removable
@@ -50,6 +52,14 @@ def write(
     order = changing_order(change, entry.pk, revive=not is_present(entry))
     act = acts.storing(principal, key=entry.key, value=value, reason=reason, did=did) | shown(lock)
     return entries.write(order, act, principal).sync_version
+
+
+def note_time(entry_id: UUID, version: int, written_at: datetime | None) -> None:
+    """Keeps when a version was made that came later: strategies compare that, not when it came."""
+    if written_at is not None:
+        EntryVersion.objects.filter(entry=entry_id, version=version).update(
+            written_at=Least(written_at, F("created_at"))
+        )
 
 
 def shown(lock: Hold | None) -> dict[str, Any]:

@@ -221,6 +221,9 @@ class EntryVersion(models.Model):
     attributes = models.JSONField(default=dict, help_text="layer, priority, category, tags, importance, … as of then.")
     author = models.TextField()
     reason = models.TextField(default="")
+    written_at = models.DateTimeField(
+        null=True, help_text="When it was made, by the agent's clock, where that was earlier than it came here."
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     objects = TenantQuerySet.as_manager()

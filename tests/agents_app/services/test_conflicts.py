@@ -127,6 +127,22 @@ def test_the_latest_wins_by_the_time_of_writing():
     assert (kept.status, kept.version_after, kept.candidates.get().value) == ("resolved", None, "earlier")
 
 
+def test_what_was_written_offline_counts_from_when_it_was_written():
+    start = timezone.now() - timedelta(hours=1)
+    entry_id = entry_of("old")
+    first = submit(entry_id, "at 10", by=ALDEN, written_at=start)
+    assert (first.outcome, first.version) == ("applied", 2)
+    later = submit(entry_id, "at 30", strategy="latest_wins", written_at=start + timedelta(minutes=20))
+    assert (later.outcome, row(entry_id).value) == ("applied", "at 30")
+    between = submit(entry_id, "at 20", base=2, strategy="latest_wins", written_at=start + timedelta(minutes=10))
+    assert (between.outcome, row(entry_id).value) == ("kept", "at 30")
+    ahead = submit(entry_id, "tomorrow", base=3, written_at=timezone.now() + timedelta(days=1))
+    assert ahead.outcome == "applied"
+    written_at = EntryVersion.objects.get(entry=entry_id, version=4).written_at
+    assert written_at is not None
+    assert written_at <= timezone.now()
+
+
 def test_the_owners_strategy_decides_where_the_call_names_none():
     AgentProfile.objects.create(tenant_id="acme", agent_id="alden", conflict_strategy="manual_review")
     entry_id = entry_of("old")

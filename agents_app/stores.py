@@ -35,6 +35,8 @@ class FeedStore:
 
     name = NAME
     topics: frozenset[Topic] = frozenset({ENTRY, GRANT, CONFLICT})
+    #: One function call for all of them: more at a time cost hardly more.
+    batch = 400
 
     def deliver(self, batch: Sequence[Delivery]) -> dict[int, Problem]:
         # what belongs to no tenant belongs to no agent

@@ -22,6 +22,7 @@ from memoryhub.access.exceptions import Forbidden, Invalid, Unauthenticated
 from memoryhub.access.principals import Principal
 
 LAST_EVENT_ID = "Last-Event-ID"
+USUAL_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +119,9 @@ def is_own(origin: str, request: HttpRequest) -> bool:
     if origin in settings.CONFIG.server.trusted_origins:
         return True
     page, here = urlsplit(origin), urlsplit(f"//{request.get_host()}")
-    ports = {"http": 80, "https": 443}
-    port = page.port or ports.get(page.scheme)
-    return page.hostname == here.hostname and port in {settings.CONFIG.server.port, here.port or port}
+    port = page.port or USUAL_PORTS.get(page.scheme)
+    served = {here.port} if here.port else set(USUAL_PORTS.values())
+    return page.hostname == here.hostname and port in {settings.CONFIG.server.port, *served}
 
 
 handler400, handler404, handler500 = problems.bad_request, problems.not_found, problems.server_error

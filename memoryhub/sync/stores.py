@@ -37,7 +37,8 @@ class Store(Protocol):
     any other exception makes the relay offer its deliveries one by one.
 
     Optional methods, found by name: ``start()`` when the relay starts (load a model, open a connection; must
-    not wait) and ``stop()`` when it stops (a long ``deliver`` should return early, the rest as NotReady).
+    not wait) and ``stop()`` when it stops (a long ``deliver`` should return early, the rest as NotReady). And an
+    optional ``batch``: how many deliveries it likes at a time, instead of ``sync.batch``.
     """
 
     name: str
@@ -74,6 +75,11 @@ def names() -> list[str]:
 
 def every() -> list[Store]:
     return [_stores[name] for name in names()]
+
+
+def batch_of(store: Store) -> int | None:
+    found: int | None = getattr(store, "batch", None)
+    return found
 
 
 def targets(topic: Topic) -> list[str]:

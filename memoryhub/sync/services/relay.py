@@ -84,7 +84,7 @@ def run_once(most_rounds: int = 10_000) -> int:
     progress = Progress()
     for store in stores.every():
         for _ in range(most_rounds):
-            claim = outbox.claim(store.name)
+            claim = outbox.claim(store.name, stores.batch_of(store))
             if not claim:
                 break
             handle(store, claim, progress)
@@ -146,7 +146,7 @@ class StoreThread:
         if self._claim:
             interrupted = stores.NotReady("The database went away while this was delivered.", retry_in=0)
             outbox.postpone([(delivery, interrupted) for delivery in self._claim.all])
-        self._claim = outbox.claim(self.store.name)
+        self._claim = outbox.claim(self.store.name, stores.batch_of(self.store))
         if not self._claim:
             return False
         self.progress.busy_since = time.monotonic()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -356,12 +356,16 @@ def merge(base: Any, current: Any, incoming: Any) -> Any:
 
 
 class FakeClient:
-    """Reaches a FakeHub, unless ``offline``. ``lost``: doors whose next answer does not arrive."""
+    """Reaches a FakeHub, unless ``offline``. ``lost``: doors whose next answer does not arrive.
+
+    ``meanwhile`` is called while the next push is on its way back.
+    """
 
     def __init__(self, hub: FakeHub) -> None:
         self.hub = hub
         self.offline = False
         self.lost: list[str] = []
+        self.meanwhile: Callable[[], object] | None = None
 
     def register_replica(self, agent_id: str, *, user_id: str | None = None, name: str = "") -> Json:
         self._leave("register_replica")
@@ -383,7 +387,11 @@ class FakeClient:
 
     def push(self, agent_id: str, replica_id: str, changes: Sequence[Json]) -> list[Json]:
         self._leave("push")
-        return self._arrived("push", self.hub.push(agent_id, replica_id, changes))
+        results = self.hub.push(agent_id, replica_id, changes)
+        if self.meanwhile is not None:
+            act, self.meanwhile = self.meanwhile, None
+            act()
+        return self._arrived("push", results)
 
     def get_many(self, ids: Sequence[str], *, agent_id: str | None = None) -> list[Json]:
         self._leave("get_many")

@@ -80,6 +80,14 @@ class ReplicaMachine(RuleBasedStateMachine):
             self.replicas[which].sync()
         client.lost = []
 
+    @rule(which=WHICH, key=KEYS, shape=SOME, loses=st.booleans())
+    def edit_while_a_push_is_under_way(self, which: int, key: str, shape: int, loses: bool) -> None:
+        client: Any = self.replicas[which].client
+        self.put(which, key, shape)
+        client.meanwhile = lambda: self.put(which, key, shape + 2)
+        self.sync(which, ["push"] if loses else [])
+        client.meanwhile = None
+
     @rule(which=WHICH)
     def reopen(self, which: int) -> None:
         self.replicas[which].close()

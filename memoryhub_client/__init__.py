@@ -7,6 +7,19 @@ passed instead.
 - ``Replica``: a copy of an agent's slice in a file; reads in-process, writes offline, syncs.
 - ``create_multi_agent_coordinator``: several agents that share memory, kept in step, as coroutines.
 - ``get_memory_coordinator``, ``get_session_manager``: the same memory and sessions as coroutines.
+
+Two devices of one agent, one of them offline for a while::
+
+    from memoryhub_client import MemoryClient, Replica
+
+    client = MemoryClient("http://127.0.0.1:8000", "mh_…")
+    with Replica("alden.db", client, agent_id="alden", user_id="user_123") as replica:
+        replica.put("ui_theme", {"mode": "dark"}, category="user_preferences")
+        replica.get("ui_theme").value       # at once, from the file
+        report = replica.sync()             # when the hub can be reached
+        report.applied, report.merged, report.conflicts, report.rejected
+
+A refusal of the hub is a ``HubError`` with a stable ``code``; a hub that is away is an ``OSError``.
 """
 
 from memoryhub_client.client import MemoryClient

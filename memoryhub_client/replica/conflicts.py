@@ -12,6 +12,8 @@ from memoryhub_client.replica.changes import local_change
 from memoryhub_client.replica.ids import new_id
 from memoryhub_client.replica.reports import KnownConflict
 
+#: The others are findings about two entries, which dispute neither.
+ABOUT_VALUE = frozenset({"edit", "creation", "proposal"})
 LOST = "The hub does not know the conflict any more that this was offered in. Retry offers it again."
 OFFERS = "SELECT conflict_id, entry_id, offer FROM conflicts WHERE offer IS NOT NULL AND "
 SELECT = "SELECT conflict_id, entry_id, status, kind, version, resolution, offer FROM conflicts"
@@ -43,7 +45,7 @@ def heard(db: sqlite3.Connection, conflict: Mapping[str, Any]) -> None:
         """,
         [conflict_id, entry_id, status, str(known["kind"]), version, str(known.get("resolution") or "")],
     )
-    if status != "open":
+    if status != "open" and known["kind"] in ABOUT_VALUE:
         overlay.settle(db, entry_id, conflict_id)
     overlay.show(db, entry_id)
 

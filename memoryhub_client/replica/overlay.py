@@ -143,12 +143,10 @@ def settle(db: sqlite3.Connection, entry_id: str, conflict_id: str) -> None:
     if base is None:
         return
     document = base[0]
-    named = document.get("alternatives") or []
-    left = [one for one in named if str(one.get("conflict_id")) != conflict_id]
-    if len(left) != len(named) or not left:
-        document |= {"alternatives": left, "disputed": bool(left)}
-        document.pop("value")
-        db.execute("UPDATE entries SET document = ? WHERE entry_id = ?", [dumps(document), entry_id])
+    left = [one for one in document.get("alternatives") or [] if str(one.get("conflict_id")) != conflict_id]
+    document |= {"alternatives": left, "disputed": bool(left)}
+    document.pop("value")
+    db.execute("UPDATE entries SET document = ? WHERE entry_id = ?", [dumps(document), entry_id])
 
 
 def expiry(document: Mapping[str, Any]) -> float | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from memoryhub.sync.models import HubEpoch
 from memoryhub_client import MemoryClient
 from memoryhub_client.replica import Replica
+from tests.conftest import role
 from tests.memoryhub_client import test_replica as shared
 from tests.memoryhub_client.live_hub import LiveHub
 from tests.memoryhub_client.test_replica import Make, value
@@ -131,3 +134,32 @@ def test_a_key_without_an_agent_may_hold_any_replica(hub, tmp_path):
         assert ada.sync().conflicts == 1
         assert value(ada, "n") == 2
     client.close()
+
+
+def test_another_epoch_is_followed(hub, make):
+    ada = make()
+    hub.store("ada", "same", 1)
+    hub.store("ada", "other", 1)
+    ada.sync()
+    ada.put("same", 2)
+    ada.put("new", 3)
+    epoch = ada.status().epoch
+    assert epoch is not None
+    with epoch_of(epoch + 1):
+        report = ada.sync()
+    assert (report.reset, report.applied) == (True, 2)
+    assert {e.key: e.value for e in ada.entries()} == {"same": 2, "other": 1, "new": 3}
+    assert ada.status().epoch == epoch + 1
+
+
+@contextmanager
+def epoch_of(number: int) -> Iterator[None]:
+    """As after a restore from a backup; the table outlives the test."""
+    with role("memoryhub_owner"):
+        before = HubEpoch.objects.get().epoch
+        HubEpoch.objects.update(epoch=number)
+    try:
+        yield
+    finally:
+        with role("memoryhub_owner"):
+            HubEpoch.objects.update(epoch=before)

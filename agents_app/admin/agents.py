@@ -25,8 +25,8 @@ from memoryhub.access.admin.verbs import VerbsMixin
 from memoryhub.access.models import Agent
 from memoryhub.access.principals import Principal, system_principal
 
-#: What decides over memories, on one line of the form.
-RULES = ("priority", "conflict_strategy", "retention_days")
+#: On one line of the form.
+RULES = ("priority", "retention_days")
 PRIORITIES = {"Critical": "danger", "High": "warning", "Medium": "info", "Low": "default"}
 
 TenantAdmin.verbs += TENANT_VERBS
@@ -75,10 +75,10 @@ class AgentProfileAdmin(VerbsMixin, ServiceAdmin):
             return [(None, {"fields": ["tenant_id", ("agent_id", "name"), *said]})]
         said = [*said, "seen"] if self.has_change_permission(request, obj) else said
         return [
-            (None, {"fields": [("shown_agent", "tenant_id", "state")]}),
+            (None, {"fields": [("shown_agent", "tenant_id"), "state"]}),
             ("Profile", {"fields": said}),
             ("Memories", {"fields": ["memories", "kinds"]}),
-            ("Sync", {"fields": [("synced", "next_sync", "syncs")]}),
+            ("Sync", {"fields": [("synced", "next_sync"), "syncs"]}),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:

@@ -52,9 +52,11 @@ class SyncRunAdmin(RecordAdmin):
     search_help_text = "A whole agent id, or who asked for it"
     ordering = ["-pk"]
     fields = [
-        ("shown_agent", "tenant_id", "shown_user"),
-        ("shown_status", "why", "requested_by"),
-        ("asked", "began", "ended", "took"),
+        ("shown_agent", "tenant_id"),
+        ("shown_status", "shown_user"),
+        ("why", "requested_by"),
+        ("asked", "took"),
+        ("began", "ended"),
         "shown_errors",
         "shown_counts",
         ("since_seq", "through_seq"),
@@ -116,9 +118,12 @@ class ReplicaAdmin(RecordAdmin):
     search_help_text = "Name of the replica, or a whole agent id"
     ordering = ["-pk"]
     fields = [
-        ("shown_name", "shown_agent", "tenant_id", "shown_user"),
-        ("epoch", "acked_seq", "lag"),
-        ("applied", "merged", "conflicts", "rejected"),
+        ("shown_name", "shown_agent"),
+        ("tenant_id", "shown_user"),
+        ("lag", "acked_seq"),
+        ("applied", "merged"),
+        ("conflicts", "rejected"),
+        "epoch",
         ("pulled", "pushed"),
         ("made", "created_by"),
     ]
@@ -166,7 +171,7 @@ class PushedChangeAdmin(RecordAdmin):
     search_fields = ["=change_id"]
     search_help_text = "A whole change id"
     ordering = ["-pk"]
-    fields = ["change", "of_replica", "tenant_id", "pushed", "shown_answer"]
+    fields = [("change", "of_replica"), ("tenant_id", "pushed"), "shown_answer"]
     readonly_fields = ["change", "of_replica", "pushed", "shown_answer"]
 
     @display(description="Change")
@@ -194,7 +199,7 @@ class ChangeFeedAdmin(RecordAdmin):
     search_fields = ["=agent_id"]
     search_help_text = "A whole agent id"
     ordering = ["-pk"]
-    fields = [("shown_agent", "tenant_id"), ("last_seq", "purged_through", "changed")]
+    fields = [("shown_agent", "tenant_id"), ("last_seq", "purged_through"), "changed"]
     readonly_fields = ["shown_agent", "changed"]
 
     @display(description="Last change", ordering="updated_at")
@@ -211,8 +216,10 @@ class FeedItemAdmin(RecordAdmin):
     search_help_text = "A whole agent id, or the whole id of an entry or conflict"
     ordering = ["-pk"]
     fields = [
-        ("number", "shown_agent", "tenant_id", "shown_user"),
-        ("shown_kind", "object", "version", "can_write"),
+        ("number", "shown_agent"),
+        ("tenant_id", "shown_user"),
+        ("shown_kind", "version"),
+        ("object", "can_write"),
         ("reason", "emitted"),
     ]
     readonly_fields = ["number", "shown_agent", "shown_user", "shown_kind", "object", "emitted"]

@@ -643,3 +643,55 @@ def test_status_tells_where_the_replica_stands(hub, make):
     after = ada.status()
     assert (after.epoch, after.cursor, after.entries, after.pending) == (1, 1, 1, 0)
     assert after.last_sync_at
+
+
+def test_killed_between_any_two_statements_it_goes_on(hub, make, tmp_path):
+    """What lies on the disk before each statement of a sync is what a process leaves that is killed there."""
+    hub.strategies["ada"] = "manual_review"
+    ada = make()
+    for key in ("a", "b", "c"):
+        hub.store("ada", key, {"text": f"the first {key}"})
+    shared = hub.store("bob", "s", "shared")
+    hub.grant(shared, "ada")
+    ada.sync()
+    hub.store("ada", "a", "of the hub")
+    hub.revoke(shared, "ada")
+    ada.put("a", "stale")
+    ada.put("b", "changed")
+    ada.put("n", "new")
+    ada.delete("c")
+    left = copies_at_each_statement(ada, tmp_path)
+    assert len(left) > 5
+    for folder in left:
+        with Replica(folder / "ada.db", FakeClient(hub), agent_id="ada") as again:
+            again.sync()
+            shown = {e.entry_id: (e.key, e.version, e.value, e.disputed) for e in again.entries()}
+            assert shown == hub.slice("ada"), folder
+            assert again.pending() == again.rejected() == []
+            (conflict,) = again.conflicts()
+            assert conflict.offer is not None
+            assert conflict.offer.value == "stale"
+            assert again.search("shared") == []
+            assert again._file.read("PRAGMA integrity_check") == [("ok",)]
+    assert [e.value for e in hub.state.entries.values() if e.key == "b"] == ["changed"]
+
+
+def copies_at_each_statement(replica: Replica, tmp_path: Path) -> list[Path]:
+    """Each state of the files once: most statements change nothing on the disk before their transaction ends."""
+    made: list[Path] = []
+    seen: set[tuple[bytes, ...]] = set()
+
+    def copy(statement: str) -> None:
+        state = tuple((tmp_path / name).read_bytes() for name in ("ada.db", "ada.db-wal"))
+        if state in seen:
+            return
+        seen.add(state)
+        made.append(tmp_path / f"kill{len(made)}")
+        made[-1].mkdir()
+        for name, raw in zip(("ada.db", "ada.db-wal"), state, strict=True):
+            (made[-1] / name).write_bytes(raw)
+
+    replica._file._writer.set_trace_callback(copy)
+    replica.sync()
+    replica._file._writer.set_trace_callback(None)
+    return made

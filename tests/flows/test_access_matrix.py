@@ -199,6 +199,21 @@ DOORS = [
         audited=False,
     ),
     Door(
+        "restore",
+        lambda agent, memory: Request("POST", entry(memory, "/restore"), {"version": 1}),
+        shows="entry_id",
+        missing=True,
+        audited=False,
+    ),
+    Door(
+        "archive",
+        lambda agent, memory: Request("POST", entry(memory, "/archive"), {}),
+        shows="entry_id",
+        missing=True,
+        audited=False,
+        undo=lambda memory, answer: Request("POST", entry(memory, "/unarchive"), {}),
+    ),
+    Door(
         "reinforce",
         lambda agent, memory: Request("POST", entry(memory, "/reinforce"), {}),
         shows="entry_id",

@@ -39,37 +39,45 @@ WHERE {THERE} AND r.updated_at >= %(at)s AND (r.updated_at, r.id) > (%(at)s, %(e
   AND (%(agent)s::text IS NULL OR r.agent_id = %(agent)s)
 ORDER BY r.updated_at, r.id LIMIT %(limit)s
 """
-# The blocks of the changed entries, each read once.
+IN_BLOCK = f"""{THERE} AND r.scope = b.scope AND r.session_id IS NOT DISTINCT FROM b.session_id
+  AND r.category = ANY (b.spellings)"""
+# The blocks of the changed entries, numbered and each read once. A category is stored under its canonical name, but
+# for what was stored before it had that alias.
 BLOCKS = f"""
 WITH e AS MATERIALIZED (
-  SELECT r.id, r.scope, r.user_id, r.session_id, agents_category(r.tenant_id, r.category) AS category,
-    {READERS} AS readers
+  SELECT r.id, r.scope, r.user_id, r.session_id, r.category AS spelled,
+    agents_category(r.tenant_id, r.category) AS category, {READERS} AS readers
   FROM memory_context_registry r WHERE r.id = ANY (%(ids)s) AND {THERE}
 ), b AS MATERIALIZED (
-  SELECT DISTINCT scope, user_id, session_id, category FROM e
+  SELECT g.*, row_number() OVER () AS block, g.stored || ARRAY(SELECT a.alias FROM memory_category_aliases a
+      WHERE a.tenant_id = %(tenant)s AND a.category = g.category) AS spellings
+  FROM (SELECT scope, user_id, session_id, category, array_agg(DISTINCT spelled) || category AS stored
+    FROM e GROUP BY scope, user_id, session_id, category) g
+), c AS MATERIALIZED (
+  SELECT e.id, e.readers, b.block FROM e JOIN b ON b.scope = e.scope AND b.user_id IS NOT DISTINCT FROM e.user_id
+    AND b.session_id IS NOT DISTINCT FROM e.session_id AND b.category = e.category
 ), m AS MATERIALIZED (
   SELECT m.* FROM b CROSS JOIN LATERAL (
-    SELECT r.id, b.scope, b.user_id, b.session_id, b.category, {READERS} AS readers
-    FROM memory_context_registry r
-    WHERE {THERE} AND r.scope = b.scope AND r.user_id IS NOT DISTINCT FROM b.user_id
-      AND r.session_id IS NOT DISTINCT FROM b.session_id AND agents_category(r.tenant_id, r.category) = b.category
-    ORDER BY r.updated_at DESC LIMIT %(block)s) m
+    SELECT r.id, b.block, {READERS} AS readers FROM (
+      SELECT r.* FROM memory_context_registry r WHERE {IN_BLOCK} AND r.user_id = b.user_id
+      UNION ALL
+      SELECT r.* FROM memory_context_registry r WHERE {IN_BLOCK} AND b.user_id IS NULL AND r.user_id IS NULL
+    ) r ORDER BY r.updated_at DESC LIMIT %(block)s) m
 )
 """
-SAME_BLOCK = """m.scope = e.scope AND m.user_id IS NOT DISTINCT FROM e.user_id AND m.category = e.category
-  AND m.session_id IS NOT DISTINCT FROM e.session_id AND m.id <> e.id AND m.readers && e.readers"""
+SAME_BLOCK = "m.block = c.block AND m.id <> c.id AND m.readers && c.readers"
 BY_VECTOR = f"""{BLOCKS}, v AS MATERIALIZED (
   SELECT m.*, x.embedding FROM m JOIN memory_context_vectors x ON x.row_id = m.id AND x.model = %(model)s
 )
-SELECT e.id, n.id, n.similarity FROM e
-JOIN memory_context_vectors w ON w.row_id = e.id AND w.model = %(model)s
+SELECT c.id, n.id, n.similarity FROM c
+JOIN memory_context_vectors w ON w.row_id = c.id AND w.model = %(model)s
 CROSS JOIN LATERAL (
   SELECT m.id, -(m.embedding <#> w.embedding) AS similarity FROM v m WHERE {SAME_BLOCK}
   ORDER BY m.embedding <#> w.embedding, m.id LIMIT %(nearest)s) n
 WHERE n.similarity >= %(least)s
 """
 BY_BLOCK = f"""{BLOCKS}
-SELECT e.id, m.id FROM e JOIN m ON {SAME_BLOCK}
+SELECT c.id, m.id FROM c JOIN m ON {SAME_BLOCK}
 """
 # Entries as they are compared. Related ones are known to belong together, or to replace each other.
 ROWS = """

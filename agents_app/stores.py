@@ -35,6 +35,7 @@ class FeedStore:
 
     name = NAME
     topics: frozenset[Topic] = frozenset({ENTRY, GRANT, CONFLICT})
+    scopes = frozenset({"agent"})
     #: One function call for all of them: more at a time cost hardly more.
     batch = 400
 

@@ -37,8 +37,9 @@ class Store(Protocol):
     any other exception makes the relay offer its deliveries one by one.
 
     Optional methods, found by name: ``start()`` when the relay starts (load a model, open a connection; must
-    not wait) and ``stop()`` when it stops (a long ``deliver`` should return early, the rest as NotReady). And an
-    optional ``batch``: how many deliveries it likes at a time, instead of ``sync.batch``.
+    not wait) and ``stop()`` when it stops (a long ``deliver`` should return early, the rest as NotReady). And two
+    optional attributes: ``batch``, how many deliveries it likes at a time, instead of ``sync.batch``; and ``scopes``,
+    the only scopes of entries that it wants to hear of.
     """
 
     name: str
@@ -75,6 +76,12 @@ def names() -> list[str]:
 
 def every() -> list[Store]:
     return [_stores[name] for name in names()]
+
+
+def scoped() -> dict[str, list[str]]:
+    """The stores that hear of entries of some scopes only, with these."""
+    found = {name: getattr(store, "scopes", None) for name, store in _stores.items()}
+    return {name: sorted(scopes) for name, scopes in found.items() if scopes is not None}
 
 
 def batch_of(store: Store) -> int | None:

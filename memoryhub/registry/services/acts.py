@@ -27,6 +27,7 @@ def act(
         "audit_id": str(new_id()),
         "event_id": str(new_id()),
         "targets": stores.targets(TOPIC),
+        "scoped": stores.scoped(),
         "tenant_id": principal.tenant_id,
         "actor": principal.actor,
         "actor_kind": principal.kind,

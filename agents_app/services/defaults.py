@@ -66,7 +66,7 @@ def install(*, principal: Principal, tenant_id: str) -> list[str]:
 
 
 def install_agent(principal: Principal, tenant_id: str, agent_id: str, said: dict[str, Any]) -> bool:
-    if AgentProfile.objects.filter(tenant_id=tenant_id, agent_id=agent_id).exists():
+    if AgentProfile.objects.filter(tenant_id=tenant_id, agent_id=agent_id, version__gt=0).exists():
         return False
     if Agent.objects.filter(tenant_id=tenant_id, agent_id=agent_id, active=False).exists():
         return False

@@ -39,6 +39,8 @@ START = datetime(1970, 1, 1, tzinfo=UTC)
 #: Longer texts agree and disagree in parts; only duplicates are looked for among them.
 LONGEST_STATEMENT = 400
 MOST_EVIDENCE = 8
+#: Entries that a slice of a sync run compares: the run's transaction lasts as long.
+MOST_IN_A_RUN = 50
 #: Vectors of words and phrases that a process remembers.
 REMEMBERED_PHRASES = 20_000
 DUE = """
@@ -76,15 +78,18 @@ def settled() -> datetime:
 
 
 def step(run: SyncRun, *, principal: Principal, limit: int) -> Counts:
-    """Part of a sync run: what changed in the tenant; in a forced run everything of the run's agent once more."""
+    """Part of a sync run: some of what changed in the tenant, whose rest is the job's, so that no run waits for it; in
+    a forced run everything of the run's agent once more.
+    """
     if not settings.CONFIG.agents.find_disagreements:
         return {}
     inside = principal.within(run.tenant_id)
+    limit = min(limit, MOST_IN_A_RUN)
     if not run.forced:
         found = compare(principal=inside, limit=limit)
     else:
         found = compare(principal=inside, limit=limit, name=f"run:{run.pk}", agent=run.agent_id, until=run.created_at)
-    more = found["compared"] >= limit
+    more = run.forced and found["compared"] >= limit
     if run.forced and not more:
         forget_mark(principal=inside, name=f"run:{run.pk}")
     counts = {"duplicates_found": found["duplicates"], "contradictions_found": found["contradictions"]}

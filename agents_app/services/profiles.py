@@ -64,11 +64,12 @@ def tenant_of(principal: Principal) -> str:
 def make_profile(
     principal: Principal, tenant_id: str, agent_id: str, fields: dict[str, Any]
 ) -> tuple[AgentProfile, bool]:
-    said = {"retention_days": configured_retention(agent_id)} | fields
-    profile: AgentProfile
-    profile, created = AgentProfile.objects.get_or_create(tenant_id=tenant_id, agent_id=agent_id, defaults=said)
-    profile.refresh_from_db()
+    """The profile, and whether nobody had said anything of the agent before."""
+    ensure_rows(tenant_id, [agent_id])
+    profile: AgentProfile = AgentProfile.objects.select_for_update().get(tenant_id=tenant_id, agent_id=agent_id)
+    created = profile.version == 0
     if created:
+        write(profile, fields)
         record("agents.profile.created", principal, profile, new=profile_fields.shown(profile))
     elif any(getattr(profile, name) != value for name, value in fields.items()):
         raise AlreadyRegistered(current_version=profile.version)
@@ -106,7 +107,7 @@ def of_agent(agent_id: str, *, principal: Principal) -> AgentProfile:
 
 def blank(tenant_id: str, agent_id: str) -> AgentProfile:
     """What holds for an agent of whom nobody said anything: a profile of version 0, not saved."""
-    profile = AgentProfile(tenant_id=tenant_id, agent_id=agent_id, version=0)
+    profile = unsaid(tenant_id, agent_id)
     profile.created_at = profile.updated_at = profile.next_sync_at = None  # type: ignore[assignment]
     return profile
 
@@ -143,8 +144,13 @@ def locked(agent_id: str, principal: Principal, if_version: int | None) -> Agent
 
 def ensure_rows(tenant_id: str, agent_ids: Iterable[str]) -> None:
     """Rows for agents of whom nobody said anything yet, with the defaults."""
-    missing = [AgentProfile(tenant_id=tenant_id, agent_id=agent_id, version=0) for agent_id in agent_ids]
+    missing = [unsaid(tenant_id, agent_id) for agent_id in agent_ids]
     AgentProfile.objects.bulk_create(missing, ignore_conflicts=True)
+
+
+def unsaid(tenant_id: str, agent_id: str) -> AgentProfile:
+    days = configured_retention(agent_id)
+    return AgentProfile(tenant_id=tenant_id, agent_id=agent_id, version=0, retention_days=days)
 
 
 def write(profile: AgentProfile, changed: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from agents_app.services import defaults, profiles
+from agents_app.services import defaults, profiles, syncing
 from memoryhub.access.exceptions import ScopeMissing
 from memoryhub.access.principals import Principal
 
@@ -47,3 +47,14 @@ def test_the_environment_gives_retentions(job: Principal, tenant: str, retention
 def test_only_an_administrator_installs(as_agent: Callable[..., Principal], tenant: str) -> None:
     with pytest.raises(ScopeMissing):
         defaults.install(principal=as_agent("alden"), tenant_id=tenant)
+
+
+def test_an_agent_of_whom_nobody_said_anything_gets_its_profile(
+    job: Principal, tenant: str, as_agent: Callable[..., Principal]
+) -> None:
+    as_agent("alden")
+    syncing.sync_agent("alden", principal=job)
+    assert profiles.of_agent("alden", principal=job).version == 0
+    assert "alden" in defaults.install(principal=job, tenant_id=tenant)
+    found = profiles.of_agent("alden", principal=job)
+    assert (found.priority, found.version, found.sync_totals["total_syncs"]) == ("high", 1, 1)

@@ -7,7 +7,7 @@ import pytest
 
 from agents_app.exceptions import AlreadyRegistered, ProfileStale
 from agents_app.models import AgentProfile
-from agents_app.services import profiles
+from agents_app.services import profiles, syncing
 from memoryhub.access import credentials
 from memoryhub.access.exceptions import Invalid, NotFound, ScopeMissing, Unauthenticated
 from memoryhub.access.models import AuditEvent
@@ -39,6 +39,15 @@ def test_registering_again_leaves_the_agent_as_it_is(admin: Principal) -> None:
     assert again.profile.priority == "high"
     with pytest.raises(AlreadyRegistered):
         profiles.register(principal=admin, agent_id="sentry", priority="low")
+
+
+def test_registering_an_agent_that_came_by_writing_says_what_it_is(
+    admin: Principal, as_agent: Callable[..., Principal]
+) -> None:
+    as_agent("scout")
+    syncing.sync_all(principal=admin)
+    made = profiles.register(principal=admin, agent_id="scout", priority="high")
+    assert (made.created, made.profile.priority, made.profile.version) == (True, "high", 1)
 
 
 def test_an_agent_registers_itself_without_deciding_over_others(as_agent: Callable[..., Principal]) -> None:

@@ -15,7 +15,8 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import URLPattern, reverse
 
-from agents_app.models import Conflict, Notice, NoticeRead
+from agents_app.models import Conflict, Notice, NoticeRead, Presence
+from agents_app.models.duplicates import DuplicateRemoval
 from memoryhub.access.principals import system_principal
 from memoryhub.access.walls import behind_walls
 from memoryhub.registry.models import ContextGroup, Relationship
@@ -68,7 +69,13 @@ def make_what_no_address_makes(world: World) -> None:
         ContextGroup.objects.create(name=world.text(), description=world.text(), **fields)
         conflict = Conflict.objects.create(entry_id=source, kind="edit", key=world.text(), current_version=1, **fields)
         notice = Notice.objects.create(conflict=conflict, reason="opened", severity="critical", **fields)
-        NoticeRead.objects.create(notice=notice, user=User.objects.create_user("reader"), **fields)
+        reader = User.objects.create_user("reader")
+        NoticeRead.objects.create(notice=notice, user=reader, **fields)
+        Presence.objects.create(conflict=conflict, user=reader, **fields)
+        versions = {"kept_before": 1, "kept_after": 2, "dropped_before": 1, "dropped_after": 2}
+        DuplicateRemoval.objects.create(
+            kept_id=target, dropped_id=source, reason=world.text(), removed_by="job", **versions, **fields
+        )
         VectorIndex.objects.create(name=world.text(), model="m", dimension=2, rows=1, exact_up_to=1, **fields)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agents_app.resolution.cases import ATTRIBUTES, Case, Offer
+from agents_app.resolution.equality import equal
 from agents_app.resolution.merging import Choice, Merged, PathMerge, Problem, merge_offers
 from memoryhub.registry.diffs import MISSING, compare
 
@@ -17,21 +18,30 @@ UNNAMED: Any = object()
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """``value`` is MISSING where the entry is to be deleted. ``attributes`` holds those that differ from current's.
-
-    ``changed``: pointers at which the result differs from what is committed. Valid when ``errors`` is empty.
+    """``value`` is MISSING where the entry is to be deleted; ``current`` is what is committed. ``attributes`` holds
+    those that differ from current's. Valid when ``errors`` is empty.
     """
 
+    current: Any
     value: Any
     attributes: dict[str, Any]
     paths: list[PathMerge]
     clashes: int
     errors: list[Problem]
-    changed: list[str]
 
     @property
     def valid(self) -> bool:
         return not self.errors
+
+    @property
+    def writes(self) -> bool:
+        """Something would change."""
+        return bool(self.attributes) or not equal(self.current, self.value)
+
+    def changed(self) -> list[str]:
+        """Pointers at which the result differs from what is committed."""
+        values = [difference.pointer for difference in compare(self.current, self.value)]
+        return values + [f"{PREFIX}{name}" for name in self.attributes]
 
 
 def apply(
@@ -52,15 +62,24 @@ def apply(
     paths = merged.paths + beside.paths
     errors = merged.errors + beside.errors + unpicked
     attributes = differing(beside.value, current_attributes(case))
-    changed = [difference.pointer for difference in compare(case.current.value, merged.value)]
     return Resolution(
+        current=case.current.value,
         value=merged.value,
         attributes=attributes,
         paths=paths,
         clashes=merged.clashes + beside.clashes,
         errors=errors,
-        changed=changed + [f"{PREFIX}{name}" for name in attributes],
     )
+
+
+def taken(case: Case, side: str) -> Resolution:
+    """What ``apply`` gives where one side is taken everywhere, without looking at each path."""
+    current = current_attributes(case)
+    if side == "current":
+        return Resolution(case.current.value, case.current.value, {}, [], 0, [])
+    offer = case.offers[int(side.removeprefix("candidate:")) - 1]
+    attributes = {} if offer.value is MISSING else differing(offered_attributes(offer, current), current)
+    return Resolution(case.current.value, offer.value, attributes, [], 0, [])
 
 
 def unpicked_of(merged: Merged) -> list[Problem]:
@@ -109,4 +128,4 @@ def offered_attributes(offer: Offer, current: dict[str, Any]) -> dict[str, Any]:
 
 def differing(result: Any, current: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = result
-    return {name: said for name, said in found.items() if compare(current.get(name), said)}
+    return {name: said for name, said in found.items() if not equal(current.get(name), said)}

@@ -6,12 +6,15 @@ sides kept cut the sequences into chunks; a chunk that only one side changed is 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-#: Longer sequences are not aligned (alignment may be quadratic): what both changed in them is one clash.
-MOST_ITEMS = 4_000
+#: Longer sequences are not aligned (alignment may be cubic): what both changed in them is one clash.
+MOST_ITEMS = 2_000
+#: Aligning looks at all pairs of equal items, several times.
+MOST_PAIRS = 100_000
 
 Items = Sequence[Hashable]
 
@@ -44,9 +47,33 @@ def chunks(base: Items, current: Items, incoming: Items) -> Iterator[Chunk]:
 
 def kept(base: Items, side: Items) -> dict[int, int]:
     """Where the items of the base that a side kept stand in that side."""
-    blocks = SequenceMatcher(None, base, side, autojunk=False).get_matching_blocks()
-    return {block.a + step: block.b + step for block in blocks for step in range(block.size)}
+    before, after = ends(base, side)
+    found = {index: index for index in range(before)}
+    middle = base[before : len(base) - after], side[before : len(side) - after]
+    for block in SequenceMatcher(None, *middle, autojunk=False).get_matching_blocks():
+        found |= {before + block.a + step: before + block.b + step for step in range(block.size)}
+    return found | {len(base) - step: len(side) - step for step in range(after, 0, -1)}
+
+
+def ends(base: Items, side: Items) -> tuple[int, int]:
+    """How many items are the same at the beginning and, of the rest, at the end."""
+    most = min(len(base), len(side))
+    before = next((index for index in range(most) if base[index] != side[index]), most)
+    after = next((step for step in range(most - before) if base[-1 - step] != side[-1 - step]), most - before)
+    return before, after
 
 
 def too_long(*sides: Items) -> bool:
     return any(len(side) > MOST_ITEMS for side in sides)
+
+
+def too_alike(base: Items, side: Items) -> bool:
+    """What is left between equal ends repeats itself so often that aligning it would take long."""
+    before, after = ends(base, side)
+    counts = Counter(base[before : len(base) - after])
+    return sum(counts[item] for item in side[before : len(side) - after]) > MOST_PAIRS
+
+
+def alignable(base: Items, current: Items, incoming: Items) -> bool:
+    too_much = too_long(base, current, incoming) or too_alike(base, current) or too_alike(base, incoming)
+    return not too_much

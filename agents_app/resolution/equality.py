@@ -19,7 +19,16 @@ def frozen(value: Any) -> Hashable:
 
 
 def equal(one: Any, other: Any) -> bool:
-    return one is other or (json_type(one) == json_type(other) and frozen(one) == frozen(other))
+    if one is other:
+        return True
+    kind = json_type(one)
+    if kind != json_type(other):
+        return False
+    if kind == "object":
+        return len(one) == len(other) and all(name in other and equal(one[name], other[name]) for name in one)
+    if kind == "array":
+        return len(one) == len(other) and all(map(equal, one, other))
+    return bool(one == other)
 
 
 def is_scalar(value: Any) -> bool:

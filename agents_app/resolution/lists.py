@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from agents_app.resolution.diff3 import Chunk, chunks, too_long
+from agents_app.resolution.diff3 import Chunk, alignable, chunks, too_long
 from agents_app.resolution.equality import frozen, is_scalar
 from memoryhub.registry.diffs import MISSING
 
@@ -48,17 +49,22 @@ def merge_order(base: Names, current: Names, incoming: Names) -> Names | None:
 
 def with_additions(order: Names, other: Names, base: set[Hashable]) -> Names:
     """Puts what ``other`` added behind what it stands behind there, after additions already at that place."""
-    merged, there = list(order), set(order)
-    for index, name in enumerate(other):
-        if name in base or name in there:
-            continue
-        before = next((known for known in reversed(other[:index]) if known in there), None)
-        place = merged.index(before) + 1 if before is not None else 0
-        while place < len(merged) and merged[place] not in base:
-            place += 1
-        merged.insert(place, name)
-        there.add(name)
-    return merged
+    added, anchor = defaultdict[Hashable, Names](list), None
+    there = set(order)
+    for name in other:
+        if name in there:
+            anchor = name
+        elif name not in base:
+            added[anchor].append(name)
+    merged: Names = []
+    waiting = added[None]
+    for name in order:
+        if name in base:
+            merged.extend(waiting)
+            waiting = []
+        merged.append(name)
+        waiting = waiting + added[name] if name in added else waiting
+    return merged + waiting
 
 
 def merge_sets(base: list[Any], current: list[Any], incoming: list[Any]) -> list[Any] | None:
@@ -72,9 +78,9 @@ def merge_sets(base: list[Any], current: list[Any], incoming: list[Any]) -> list
 
 def merge_sequences(base: list[Any], current: list[Any], incoming: list[Any]) -> list[Any] | None:
     """The array with the changes of both; None where they changed the same items."""
-    if too_long(base, current, incoming):
-        return None
     names = [[frozen(item) for item in side] for side in (base, current, incoming)]
+    if not alignable(*names):
+        return None
     merged: list[Any] = []
     for chunk in chunks(*names):
         part = merge_chunk(chunk, names, (base, current, incoming))

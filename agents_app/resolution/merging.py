@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from agents_app.resolution.equality import equal, frozen
@@ -111,9 +112,13 @@ class Walk:
             return self.leaf(sides)
         if sides.are_objects():
             return self.members(sides)
-        if sides.are_lists_by_id() and (order := sides.order_of_ids()) is not None:
+        if self.looks_into(pointer) and sides.are_lists_by_id() and (order := sides.order_of_ids()) is not None:
             return self.items(sides, order)
         return self.leaf(sides)
+
+    def looks_into(self, pointer: str) -> bool:
+        """An array is taken as a whole from a side, in that side's order, unless something in it is picked."""
+        return self.default is None or any(picked.startswith(f"{pointer}/") for picked in self.choices)
 
     def members(self, sides: Sides) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -145,7 +150,7 @@ class Walk:
         return result
 
     def verdict(self, sides: Sides) -> tuple[PathKind, Any, str]:
-        live = sides.live()
+        live = sides.live
         if not live:
             return sides.verdict_without_offers()
         if sides.current_untouched() and all(equal(sides.offers[live[0]], sides.offers[k]) for k in live):
@@ -157,7 +162,7 @@ class Walk:
 
     def options(self, sides: Sides) -> tuple[str, ...]:
         base = ("base",) if self.ancestor else ()
-        both = ("both",) if not self.whole and sides.both() is not UNPICKED else ()
+        both = ("both",) if not self.whole and sides.can_be_joined() else ()
         return (*base, "current", *(f"candidate:{n}" for n in range(1, len(sides.offers) + 1)), *both)
 
     def pick(self, sides: Sides, choice: Choice, options: tuple[str, ...]) -> Any:
@@ -172,7 +177,7 @@ class Walk:
         return sides.side(choice)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sides:
     """What stands at one pointer: the committed value, and for each candidate its base and its offer."""
 
@@ -191,12 +196,13 @@ class Sides:
     def all_same(self) -> bool:
         return all(equal(side, self.current) for side in (*self.bases, *self.offers))
 
+    @cached_property
     def live(self) -> list[int]:
         """The candidates that changed something here, other than current did."""
         return [k for k, base, offer in self.pairs() if not equal(base, offer) and not equal(offer, self.current)]
 
     def current_untouched(self) -> bool:
-        return all(equal(self.bases[k], self.current) for k in self.live())
+        return all(equal(self.bases[k], self.current) for k in self.live)
 
     def verdict_without_offers(self) -> tuple[PathKind, Any, str]:
         alike = any(not equal(base, offer) for _, base, offer in self.pairs())
@@ -207,18 +213,18 @@ class Sides:
         return "one_sided", self.current, ""
 
     def are_objects(self) -> bool:
-        said = [self.offers[k] for k in self.live()] or [self.base]
+        said = [self.offers[k] for k in self.live] or [self.base]
         return all(isinstance(side, dict) for side in (self.current, *said))
 
     def are_lists_by_id(self) -> bool:
-        said = [self.offers[k] for k in self.live()]
+        said = [self.offers[k] for k in self.live]
         if not said or not all(isinstance(side, list) for side in (self.current, *said)):
             return False
-        return by_id(self.current, *said, *(list_or_none(self.bases[k]) for k in self.live()))
+        return by_id(self.current, *said, *(list_or_none(self.bases[k]) for k in self.live))
 
     def order_of_ids(self) -> list[Any] | None:
         """The ids of all items, in the merged order; None when somebody changed the order itself."""
-        sides = [self.current, *(side for k in self.live() for side in (self.offers[k], self.bases[k]))]
+        sides = [self.current, *(side for k in self.live for side in (self.offers[k], self.bases[k]))]
         ids = {frozen(item["id"]): item["id"] for side in sides for item in list_or_none(side)}
         orders = [[frozen(item["id"]) for item in list_or_none(side)] for side in sides]
         common = set.intersection(*(set(order) for order in orders if order))
@@ -245,23 +251,23 @@ class Sides:
     def folded(self) -> Any:
         """Current with all offers merged in, one after the other; UNPICKED where that does not fit."""
         merged = self.current
-        for k in self.live():
+        for k in self.live:
             merged = fold(self.bases[k], merged, self.offers[k])
             if merged is UNPICKED:
                 return UNPICKED
         return merged
 
+    def can_be_joined(self) -> bool:
+        sides = [self.current, *(self.offers[k] for k in self.live)]
+        kinds = {json_type(side) for side in sides}
+        return len(sides) > 1 and kinds in ({"array"}, {"string"})
+
     def both(self) -> Any:
-        """What everybody has: all items of arrays, all lines of texts; UNPICKED for what cannot be joined."""
-        others = [self.offers[k] for k in self.live()]
-        if not others:
-            return UNPICKED
-        if all(isinstance(side, list) for side in (self.current, *others)):
-            return union(self.current, others)
-        if not all(isinstance(side, str) for side in (self.current, *others)):
-            return UNPICKED
+        """What everybody has: all items of arrays, all lines of texts."""
+        if isinstance(self.current, list):
+            return union(self.current, [self.offers[k] for k in self.live])
         merged = self.current
-        for k in self.live():
+        for k in self.live:
             merged = merge_texts(text_or_none(self.bases[k]), merged, self.offers[k], both=True)
         return merged
 
@@ -273,7 +279,7 @@ class Sides:
         return self.base if choice == "base" else self.current
 
     def why_clash(self) -> str:
-        sides = [self.current, *(self.offers[k] for k in self.live())]
+        sides = [self.current, *(self.offers[k] for k in self.live)]
         if any(side is MISSING for side in sides):
             return "removed here, changed there"
         kinds = {json_type(side) for side in sides}
@@ -286,7 +292,7 @@ class Sides:
     def path(
         self, kind: PathKind, result: Any, note: str, options: tuple[str, ...], choice: Choice | None
     ) -> PathMerge:
-        live = self.live()
+        live = self.live
         kinds = {json_type(side) for side in (self.base, self.current, *self.offers)} - {"missing"}
         return PathMerge(
             pointer=self.pointer,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from agents_app.resolution.applying import Resolution, apply
+from agents_app.resolution.applying import Resolution, apply, taken
 from agents_app.resolution.cases import RANK_OF_PERSON, Case, Committed, Offer
 
 Entrant = Committed | Offer
@@ -35,11 +35,15 @@ class StrategyPreview:
 
 def preview_all(case: Case) -> dict[str, StrategyPreview]:
     """The five strategies by name."""
-    return {name: preview(name, case) for name in STRATEGIES}
+    merged = apply(case)
+    return {name: preview(name, case, merged) for name in STRATEGIES}
 
 
-def preview(strategy: str, case: Case) -> StrategyPreview:
-    return STRATEGIES[strategy](case)
+def preview(strategy: str, case: Case, merged: Resolution | None = None) -> StrategyPreview:
+    """What one strategy would do. ``merged``: the plain merge of the case, where it is known already."""
+    if strategy in ONE_SIDE:
+        return ONE_SIDE[strategy](case)
+    return MERGING[strategy](case, merged or apply(case))
 
 
 def side_of(winner: str | None) -> str | None:
@@ -71,8 +75,7 @@ def agent_priority(case: Case) -> StrategyPreview:
     return one_side("agent_priority", case, place, why, broken)
 
 
-def merge_content(case: Case) -> StrategyPreview:
-    merged = apply(case)
+def merge_content(case: Case, merged: Resolution) -> StrategyPreview:
     if case.whole:
         return previewed("merge_content", merged, None, "encrypted values cannot be merged", available=False)
     automatic = sum(path.kind == "auto" for path in merged.paths)
@@ -81,17 +84,20 @@ def merge_content(case: Case) -> StrategyPreview:
     return previewed("merge_content", merged, None if merged.clashes else "merge", why)
 
 
-def manual_review(case: Case) -> StrategyPreview:
-    return previewed("manual_review", apply(case), None, "a person decides")
+def manual_review(case: Case, merged: Resolution) -> StrategyPreview:
+    return previewed("manual_review", merged, None, "a person decides")
 
 
-STRATEGIES: dict[str, Callable[[Case], StrategyPreview]] = {
+ONE_SIDE: dict[str, Callable[[Case], StrategyPreview]] = {
     "latest_wins": latest_wins,
     "highest_importance": highest_importance,
     "agent_priority": agent_priority,
+}
+MERGING: dict[str, Callable[[Case, Resolution], StrategyPreview]] = {
     "merge_content": merge_content,
     "manual_review": manual_review,
 }
+STRATEGIES = (*ONE_SIDE, *MERGING)
 
 
 def entrants(case: Case) -> list[Entrant]:
@@ -117,7 +123,7 @@ def first_of(case: Case, *measures: Callable[[Any], Any]) -> tuple[int, bool]:
 def one_side(strategy: str, case: Case, place: int, why: str, tie_break: str) -> StrategyPreview:
     winner = "current" if place == 0 else f"candidate:{place}"
     name = entrants(case)[place].agent_id or "the committed version"
-    return previewed(strategy, apply(case, side=winner), winner, f"{name}: {why}", tie_break)
+    return previewed(strategy, taken(case, winner), winner, f"{name}: {why}", tie_break)
 
 
 def previewed(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents_app.resolution.diff3 import Chunk, chunks, too_long
+from agents_app.resolution.diff3 import Chunk, alignable, chunks
 
 
 def merge_texts(base: str, current: str, incoming: str, *, both: bool = False) -> str | None:
@@ -11,7 +11,7 @@ def merge_texts(base: str, current: str, incoming: str, *, both: bool = False) -
     With ``both`` such places keep the lines of both, current's first.
     """
     sides = base.split("\n"), current.split("\n"), incoming.split("\n")
-    if too_long(*sides):
+    if not alignable(*sides):
         return f"{current}\n{incoming}" if both else None
     merged: list[str] = []
     for chunk in chunks(*sides):

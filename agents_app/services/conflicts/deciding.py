@@ -93,7 +93,7 @@ def previewed(
         attributes=made.attributes,
         valid=not errors,
         errors=errors,
-        changed=made.changed,
+        changed=made.changed(),
         choices=dict(choices or {}),
         clashes=made.clashes,
         case=case,

@@ -216,7 +216,7 @@ def decide(
     made = apply(case, side=side_of(chosen.winner))
     before, after = entry.sync_version, None
     why = " ".join(part for part in (chosen.why, f"({chosen.tie_break})" if chosen.tie_break else "") if part)
-    if made.changed:
+    if made.writes:
         reason = said.reason or f"{chosen.strategy}: {why}"
         after = writing.write(
             entry, made.value, made.attributes, principal=said.principal, did="resolved", reason=reason

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents_app.resolution import PathMerge, merge, merge_offers
+from agents_app.resolution import Case, Committed, Offer, PathMerge, Snapshot, apply, merge, merge_offers
+from agents_app.resolution.applying import taken
 from agents_app.resolution.equality import equal
 from memoryhub.registry.diffs import MISSING
 
@@ -243,7 +244,16 @@ def picks_settle_everything(base: Any, current: Any, incoming: Any) -> None:
     assert (merged.clashes, merged.errors) == (0, [])
 
 
+def a_side_taken_is_a_side_applied(base: Any, current: Any, incoming: Any) -> None:
+    case = Case(Committed(current, {"tags": ["x"]}), (Offer(incoming, {"tags": ["y"]}, base=Snapshot(base)),))
+    for side in ("current", "candidate:1"):
+        quick, whole = taken(case, side), apply(case, side=side)
+        assert equal(quick.value, whole.value)
+        assert (quick.attributes, quick.writes, whole.clashes) == (whole.attributes, whole.writes, 0)
+
+
 LAWS = [
+    a_side_taken_is_a_side_applied,
     clashes_are_symmetric,
     every_path_keeps_its_promise,
     a_side_taken_everywhere_is_that_side,

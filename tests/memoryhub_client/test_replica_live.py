@@ -43,7 +43,6 @@ def make(hub: LiveHub, tmp_path: Path) -> Iterator[Make]:
 # collected here as well, with the fixtures of this module
 test_offline_edit = shared.test_an_offline_edit_shows_at_once_and_arrives_with_the_sync
 test_arrives_and_goes = shared.test_what_others_store_arrives_changes_and_goes
-test_no_trace = shared.test_what_was_revoked_leaves_no_trace_on_the_disk
 test_deleting = shared.test_deleting_offline
 test_two_creations = shared.test_two_offline_creations_of_one_key_are_a_conflict_with_the_hubs_id
 test_feed_lags = shared.test_the_answer_is_shown_though_the_feed_lags_behind

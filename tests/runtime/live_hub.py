@@ -54,10 +54,13 @@ class LiveHub:
         """The API key that the first boot printed."""
         return str(re.findall(r"API key +(\S+)", self.output())[0])
 
-    def call(self, method: str, path: str, body: object = None, key: str | None = None) -> tuple[int, Any]:
+    def call(
+        self, method: str, path: str, body: object = None, key: str | None = None, *, agent: str = ""
+    ) -> tuple[int, Any]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
             headers = {"Authorization": f"Bearer {key or self.key}", "Content-Type": "application/json"}
+            headers |= {"X-Agent-Id": agent} if agent else {}
             connection.request(method, path, json.dumps(body) if body is not None else None, headers)
             answer = connection.getresponse()
             return answer.status, json.loads(answer.read() or b"null")

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from memoryhub.config import Config
 from memoryhub.runtime.archive import database_at_hand
 from memoryhub.runtime.postgres import EmbeddedPostgres
+from tests.agents_app.stream.listening import Listener
 from tests.runtime.live_hub import LiveHub, manage
 from tests.runtime.test_supervisor import all_gone
 from tests.waiting import until
@@ -119,7 +121,7 @@ def test_a_second_start_keeps_everything_and_shows_no_secret(boot):
     assert (status, answer["value"]) == (200, ENTRY["value"])
 
 
-@pytest.mark.parametrize("name", ["web", "relay", "jobs", "database"])
+@pytest.mark.parametrize("name", ["web", "relay", "jobs", "stream", "database"])
 def test_what_is_killed_comes_back_and_nothing_acknowledged_is_lost(boot, name):
     hub = boot()
     fill(hub)
@@ -128,6 +130,27 @@ def test_what_is_killed_comes_back_and_nothing_acknowledged_is_lost(boot, name):
     until(lambda: hub.pid(name) not in (0, before), 30, name)
     until(lambda: works(hub), 30, "the hub")
     assert hub.stop() == 0
+
+
+def test_live_changes_reach_a_listener_and_stopping_ends_its_stream(boot):
+    hub = boot()
+    until(lambda: listens(hub.stream_port), 30, "the stream")
+    headers = {"Authorization": f"Bearer {hub.key}"}
+    # the agent is made by its first write
+    memory = {"key": "live", "scope": "agent", "value": 1}
+    assert hub.call("POST", "/memory/context/store", memory, agent="alden")[0] == 200
+    with Listener(hub.stream_port, "/memory/agents/alden/stream?after=0", headers) as one:
+        assert one.status == 200
+        assert [event.number for event in one.events(1)] == [1]
+        assert hub.call("POST", "/memory/context/store", memory | {"value": 2}, agent="alden")[0] == 200
+        assert [event.number for event in one.events(1)] == [2]
+        assert hub.stop() == 0
+        assert one.event() is None
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def works(hub: LiveHub) -> bool:

@@ -36,9 +36,12 @@ COUNTS = """
 SELECT (SELECT count(*) FROM entries), (SELECT count(*) FROM changes WHERE state <> 'rejected'),
     (SELECT count(*) FROM changes WHERE state = 'rejected'), (SELECT count(*) FROM conflicts WHERE status = 'open')
 """
+#: The best are chosen before their documents are touched; as many more as have expired may have to be passed over.
 SEARCH = f"""
-SELECT document, own, can_write, pending FROM words JOIN shown ON number = words.rowid
-WHERE words MATCH :query AND {ALIVE} ORDER BY bm25(words, 2.0, 1.0), number LIMIT :limit
+SELECT document, own, can_write, pending FROM (
+    SELECT rowid AS found, rank FROM words WHERE words MATCH :query AND rank MATCH 'bm25(2.0, 1.0)' ORDER BY rank
+    LIMIT :limit + (SELECT count(*) FROM shown WHERE expires <= :now)
+) JOIN shown ON number = found WHERE {ALIVE} ORDER BY rank, number LIMIT :limit
 """
 
 

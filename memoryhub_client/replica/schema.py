@@ -71,6 +71,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )
         """,
         "CREATE INDEX shown_by_key ON shown (key)",
+        "CREATE INDEX shown_that_end ON shown (expires) WHERE expires IS NOT NULL",
         "CREATE VIRTUAL TABLE words USING fts5 (key, content, tokenize = 'unicode61 remove_diacritics 2')",
     ),
 )

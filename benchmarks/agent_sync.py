@@ -1,9 +1,10 @@
 """``python -m benchmarks.agent_sync``: sync runs of one agent over 10,000 changed memories.
 
-Three runs over the same memories, each asked for over HTTP and carried out by the web process and the job queue: of
-what changed, of everything (forced), and one after the agent's retention changed, which moves the end of every memory.
-The floor is raw SQL over the same rows in the same database: reading them with their grants, and one statement that
-changes each and writes its version.
+Runs over the same memories, each asked for over HTTP and carried out by the web process and the job queue: of what
+changed, and one after the agent's retention changed, which moves the end of every memory; with ``--forced`` one of
+everything, which compares all memories for duplicates and contradictions again and takes minutes. The floor is raw SQL
+over the same rows in the same database: reading them with their grants, and one statement that changes each and
+writes its version.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from benchmarks.table import Row, markdown
 TENANT, AGENT = "bench", "alden"
 BATCH = 500
 TARGET_SECONDS = 10.0
-WAIT_SECONDS = 600
+WAIT_SECONDS = 1800
 READ = """
 SELECT count(*), count(g.id) FROM memory_context_registry e LEFT JOIN memory_grants g ON g.entry_id = e.id
 WHERE e.tenant_id = %s AND e.agent_id = %s
@@ -45,17 +46,18 @@ NOT_DUE = "UPDATE memory_agent_profiles SET next_sync_at = now() + interval '1 d
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--entries", type=int, default=10_000)
+    parser.add_argument("--forced", action="store_true", help="a forced run, too")
     chosen = parser.parse_args()
     with running_hub(
         MEMORYHUB_RATES__PER_KEY_PER_MINUTE="0", MEMORYHUB_SEARCH__EMBEDDER="hashing", MEMORY_SYNC_INTERVAL="86400"
     ) as hub:
-        rows = measured(hub, chosen.entries)
+        rows = measured(hub, chosen.entries, forced=chosen.forced)
     print(markdown(rows))
     if chosen.entries >= 10_000 and rows[0].value > TARGET_SECONDS:
         sys.exit(f"The sync of what changed took {rows[0].value:.1f} s; at most {TARGET_SECONDS:.0f} are allowed.")
 
 
-def measured(hub: Hub, entries: int) -> list[Row]:
+def measured(hub: Hub, entries: int, *, forced: bool) -> list[Row]:
     boss, alden = hub.key(TENANT), hub.key(TENANT, agent=AGENT)
     hub.manage("install_agents", "--tenant", TENANT)
     synced(hub, alden)
@@ -65,11 +67,13 @@ def measured(hub: Hub, entries: int) -> list[Row]:
     wait_for_relay(hub, WAIT_SECONDS)
     reading, changing = floors(hub)
     rows = [row("sync of what changed", synced(hub, alden), entries, reading, "reading them")]
-    rows.append(row("forced: everything again", synced(hub, alden, force_sync=True), entries, reading, "reading them"))
     profile = hub.call(boss, "GET", f"/memory/agents/{AGENT}/profile")["profile"]
     shorter = {"retention_days": profile["retention_days"] - 1}
     hub.call(boss, "PATCH", f"/memory/agents/{AGENT}/profile", shorter, If_Match=f'"{profile["version"]}"')
     rows.append(row("retention changed: every end moved", synced(hub, alden), entries, changing, "one statement"))
+    if forced:
+        again = synced(hub, alden, force_sync=True)
+        rows.append(row("forced: everything again", again, entries, reading, "reading them"))
     return rows
 
 
@@ -123,7 +127,7 @@ def synced(hub: Hub, key: str, **asked: Any) -> tuple[float, dict[str, Any]]:
 def row(what: str, done: tuple[float, dict[str, Any]], entries: int, floor: float, floor_name: str) -> Row:
     seconds, run = done
     did = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in sorted(run["counts"].items()) if n)
-    target = f"≤ {TARGET_SECONDS:.0f} s" if entries >= 10_000 else ""
+    target = f"≤ {TARGET_SECONDS:.0f} s" if entries >= 10_000 and not run["forced"] else ""
     return Row(f"{what} ({entries:,} memories)", seconds, "s", floor, floor_name, target, did)
 
 

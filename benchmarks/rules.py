@@ -60,7 +60,7 @@ def timed(connection: psycopg.Connection[Any], kind: str, tenant: str, category:
         [status] = connection.execute(WRITE, [f"{tenant}\n\n", what, act], prepare=True).fetchall()[0]
         assert status == "done", status
     end = server.cpu_times()
-    return (end.user + end.system - begin.user - begin.system) * 1e3 / stores
+    return float(end.user + end.system - begin.user - begin.system) * 1e3 / stores
 
 
 def without_rules(connection: psycopg.Connection[Any], work: Callable[[], float]) -> float:

@@ -1,6 +1,6 @@
 // Tells a page at once that something changed: an event `hub:change` on the document, with detail.kind `conflict` or
-// `feed` and detail.count. A page that wants it has an element with data-live, and asks for what it shows by itself;
-// where nothing is heard its polling stays. No dependency, no inline code.
+// `feed` and detail.count. A page that wants it has an element with data-live, and asks for what it shows by itself, or
+// has an element with data-news="conflict" that is shown then. Where nothing is heard a page's polling stays.
 "use strict";
 
 (() => {
@@ -10,6 +10,7 @@
 
   const tell = (event) => {
     const { count } = JSON.parse(event.data);
+    for (const note of document.querySelectorAll(`[data-news~="${event.type}"]`)) note.hidden = false;
     document.dispatchEvent(new CustomEvent("hub:change", { detail: { kind: event.type, count } }));
   };
 

@@ -97,7 +97,7 @@ def test_a_decision_reaches_them_too_and_twice_delivered_is_no_news(alden, alice
 
 
 def test_a_conflict_that_falls_with_its_entry_is_left_out(alden, disputed, job):
-    entry, conflict = disputed
+    entry, _conflict = disputed
     relay()
     deletion.erase(entry, principal=job, reason="asked for")
     relay()

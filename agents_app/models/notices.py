@@ -58,7 +58,7 @@ class Notice(models.Model):
         indexes = [models.Index(fields=["tenant_id", "-created_at"], name="notices_newest")]
 
     def __str__(self) -> str:
-        return f"{self.get_reason_display()}: {self.conflict_id}"
+        return str(self.get_reason_display())
 
 
 class NoticeRead(models.Model):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from django.utils import timezone
+
 from memoryhub.access.walls import behind_walls
-from memoryhub.registry.models import ContextEntry
+from memoryhub.registry.models import ContextEntry, LockWaiter
 from memoryhub.registry.services import locks
 from tests.browser.scenes import agent
 
@@ -15,4 +19,6 @@ def play() -> dict[str, str]:
     locks.acquire(entry_id, principal=who, seconds=3600, reason="moves the dates of the second half")
     for name in ("researcher", "billing-bot"):
         locks.acquire(entry_id, principal=agent(name), wait=True)
+    with behind_walls(who):  # they would lapse before the pictures are taken
+        LockWaiter.objects.filter(entry_id=entry_id).update(asked_at=timezone.now() + timedelta(hours=1))
     return {"locked": str(entry_id)}

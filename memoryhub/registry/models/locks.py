@@ -56,7 +56,7 @@ class EntryLock(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.entry_id} held by {self.holder or 'nobody'}"
+        return f"held by {self.holder or 'nobody'}"
 
 
 class LockWaiter(models.Model):
@@ -78,7 +78,7 @@ class LockWaiter(models.Model):
         constraints = [models.UniqueConstraint(fields=["entry", "waiter"], name="one_place_in_the_queue")]
 
     def __str__(self) -> str:
-        return f"{self.waiter} waits for {self.entry_id}"
+        return f"{self.waiter} waits"
 
 
 def unlocked() -> models.Q:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -21,12 +22,12 @@ from tests.conftest import role
 
 
 @pytest.fixture
-def alden(as_agent) -> Principal:
+def alden(as_agent: Callable[..., Principal]) -> Principal:
     return as_agent("alden")
 
 
 @pytest.fixture
-def alice(as_agent) -> Principal:
+def alice(as_agent: Callable[..., Principal]) -> Principal:
     return as_agent("alice")
 
 
@@ -60,6 +61,7 @@ def test_all_concerned_hear_of_it_and_get_the_disputed_entry_again(alden, alice,
             "version": 1,
             "resolution": "",
         }
+        assert put.entry is not None
         assert put.entry.disputed is True
         assert [offer["value"] for offer in put.entry.alternatives] == ["alice's"]
     assert Copy(as_agent("sentry")).pull() == []
@@ -87,6 +89,7 @@ def test_a_decision_reaches_them_too_and_twice_delivered_is_no_news(alden, alice
         assert copy.entries[str(entry)][2] == "alice's"
         document = changes(Asked(), principal=copy.principal).items[-1]
         assert document.kind == "put"
+        assert document.entry is not None
         assert document.entry.disputed is False
     before = [(row.agent_id, row.seq) for row in rows(FeedItem.objects.all())]
     with role("memoryhub_system"):
@@ -97,7 +100,7 @@ def test_a_decision_reaches_them_too_and_twice_delivered_is_no_news(alden, alice
 
 
 def test_a_conflict_that_falls_with_its_entry_is_left_out(alden, disputed, job):
-    entry, _conflict = disputed
+    entry, _ = disputed
     relay()
     deletion.erase(entry, principal=job, reason="asked for")
     relay()

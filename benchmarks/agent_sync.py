@@ -22,6 +22,7 @@ from benchmarks.table import Row, markdown
 
 TENANT, AGENT = "bench", "alden"
 BATCH = 500
+CHANGED = "sync of what changed"
 TARGET_SECONDS = 10.0
 WAIT_SECONDS = 1800
 READ = """
@@ -66,7 +67,7 @@ def measured(hub: Hub, entries: int, *, forced: bool) -> list[Row]:
     store(hub, alden, entries)
     wait_for_relay(hub, WAIT_SECONDS)
     reading, changing = floors(hub)
-    rows = [row("sync of what changed", synced(hub, alden), entries, reading, "reading them")]
+    rows = [row(CHANGED, synced(hub, alden), entries, reading, "reading them")]
     profile = hub.call(boss, "GET", f"/memory/agents/{AGENT}/profile")["profile"]
     shorter = {"retention_days": profile["retention_days"] - 1}
     hub.call(boss, "PATCH", f"/memory/agents/{AGENT}/profile", shorter, If_Match=f'"{profile["version"]}"')
@@ -127,7 +128,7 @@ def synced(hub: Hub, key: str, **asked: Any) -> tuple[float, dict[str, Any]]:
 def row(what: str, done: tuple[float, dict[str, Any]], entries: int, floor: float, floor_name: str) -> Row:
     seconds, run = done
     did = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in sorted(run["counts"].items()) if n)
-    target = f"≤ {TARGET_SECONDS:.0f} s" if entries >= 10_000 and not run["forced"] else ""
+    target = f"≤ {TARGET_SECONDS:.0f} s" if entries >= 10_000 and what == CHANGED else ""
     return Row(f"{what} ({entries:,} memories)", seconds, "s", floor, floor_name, target, did)
 
 

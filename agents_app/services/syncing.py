@@ -127,12 +127,12 @@ def sync_agents(*, principal: Principal, limit: int) -> dict[str, int]:
     due = put_due_in_line(principal=principal, limit=limit)
     done = failed = 0
     deadline = time.monotonic() + JOB_SECONDS
-    while done + failed < limit and time.monotonic() < deadline:
-        run = sync_work.claim(principal=principal)
-        if run is None:
-            break
+    while done + failed < limit and (run := sync_work.claim(principal=principal)):
         sync_work.carry_on(run, seconds=min(RUN_SECONDS, deadline - time.monotonic()), limit=SLICE)
         done, failed = done + (run.status == SyncRun.Status.DONE), failed + (run.status == SyncRun.Status.FAILED)
+        if time.monotonic() > deadline:
+            ring()  # for what is left, which else would wait for the next minute
+            break
     return {"due": due, "synced": done, "failed": failed}
 
 

@@ -153,6 +153,23 @@ def test_what_does_not_finish_in_time_goes_on_in_the_job(
     assert waiting.counts["done"] == 2
 
 
+def test_a_job_whose_time_is_up_rings_for_what_is_left(
+    agents: list[Principal], chore: Chore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rings: list[str] = []
+    monkeypatch.setattr(syncing, "async_task", rings.append)
+    monkeypatch.setattr(syncing, "JOB_SECONDS", 0)
+    chore.answers["alden"] = [{"more": 1}, {}]
+    assert scheduled()["synced"] < 2
+    assert rings
+    monkeypatch.setattr(syncing, "JOB_SECONDS", 60)
+    while scheduled()["synced"]:
+        continue
+    assert len(rings) == 1
+    with behind_walls(agents[0]):
+        assert set(SyncRun.objects.values_list("status", flat=True)) == {"done"}
+
+
 def test_a_request_joins_one_that_waits(agents: list[Principal], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(syncing, "WAIT_SECONDS", -1)
     first = syncing.sync_agent("alden", principal=agents[0])

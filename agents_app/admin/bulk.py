@@ -15,7 +15,8 @@ from django.urls import reverse
 
 from agents_app import selectors_queue
 from agents_app.admin.queue import Filters
-from agents_app.admin.review_page import Cell, cell_of, place_of
+from agents_app.admin.review_cells import Cell, cell_of
+from agents_app.admin.review_page import place_of
 from agents_app.models import Conflict, Strategy
 from agents_app.services import conflicts
 from agents_app.services.conflicts import Preview, Seen

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents_app.admin.picks import EDIT, PICK, Picks, field_name
-from agents_app.admin.review_page import Cell, cell_of, place_of
+from agents_app.admin.review_cells import Cell, cell_of
+from agents_app.admin.review_page import place_of
 from agents_app.models import Conflict
 from agents_app.services import reapplying
 from memoryhub.registry.diffs import MISSING, compare

@@ -26,8 +26,8 @@ REVIEW = "review:"
 
 
 def governs(principal: Principal) -> bool:
-    """Staff, jobs and admin keys decide about everything in their tenants."""
-    return sees_everything(principal) or principal.is_admin
+    """Staff, jobs and admin keys decide about everything in their tenants, but a key bound to a user does not."""
+    return sees_everything(principal) or (principal.is_admin and principal.bound_user is None)
 
 
 def entries_in_reach(principal: Principal) -> EntryQuerySet:
@@ -114,7 +114,7 @@ def check_may_decide(conflict: Conflict, principal: Principal, *, automatic: boo
 
     Raises ScopeMissing, Forbidden ``not_yours_to_resolve``.
     """
-    if principal.is_admin:
+    if principal.is_admin and may_write(conflict, principal):
         return
     principal.require("write")
     if governs(principal):
@@ -129,6 +129,14 @@ def check_may_decide(conflict: Conflict, principal: Principal, *, automatic: boo
     )
 
 
+def may_write(conflict: Conflict, principal: Principal) -> bool:
+    """Seeing a conflict is not enough: a key bound to a user decides about what it could write itself."""
+    if governs(principal):
+        return True
+    ids = {entry_id for entry_id in (conflict.entry_id, conflict.other_id) if entry_id is not None}
+    return bool(ContextEntry.objects.writable_by(principal).filter(pk__in=ids).count() == len(ids))
+
+
 def deciding_principal(principal: Principal) -> Principal:
     """Who governs decides in no agent's place: no agent's priority or memory types stand in the way."""
     if not governs(principal) or principal.agent_id is None:
@@ -138,7 +146,7 @@ def deciding_principal(principal: Principal) -> Principal:
 
 def governing(principal: Principal) -> Principal:
     """For verbs that look at the caller's own reach: an admin key reaches all of its tenant when it decides."""
-    if sees_everything(principal) or not principal.is_admin:
+    if sees_everything(principal) or not governs(principal):
         return principal
     return replace(principal, kind="system", name=principal.actor, agent_id=None)
 

@@ -15,6 +15,7 @@ from agents_app.exceptions import ConflictMoved, ResultMoved
 from agents_app.models import AgentProfile, Candidate, Conflict, SyncRun
 from agents_app.services import conflicts
 from agents_app.services.conflicts import Place
+from agents_app.services.conflicts.reach import conflicts_in_reach, governing
 from agents_app.services.conflicts.upkeep import step, work
 from memoryhub.access.exceptions import Forbidden, Invalid, NotFound
 from memoryhub.access.models import AuditEvent, Grant
@@ -315,6 +316,35 @@ def test_an_admin_key_decides_about_another_agents_memory():
     decided = conflicts.resolve(done.conflict_id, principal=ADMIN, strategy="latest_wins", reason="x")
     assert row(entry_id).value == "offered"
     assert decided.conflict.decided_by == "boss"
+
+
+def test_an_admin_key_bound_to_a_user_stays_with_that_user():
+    bound = replace(ADMIN, bound_user="ben", named_user="ben")
+    of_rita, of_ben = (replace(ALDEN, named_user=name) for name in ("rita", "ben"))
+    foreign = entry_of("old", by=of_rita, scope="user")
+    write(foreign, "new", by=of_rita)
+    waiting = submit(foreign, "offered", by=replace(ALICE, named_user="rita"), strategy="manual_review").conflict_id
+    with pytest.raises(NotFound):
+        conflicts.read(waiting, principal=bound)
+    with pytest.raises(NotFound):
+        conflicts.resolve(waiting, principal=bound, strategy="latest_wins")
+    assert governing(bound) == bound
+    own = entry_of("old", by=of_ben, scope="user")
+    write(own, "new", by=of_ben)
+    mine = submit(own, "offered", by=replace(ALICE, named_user="ben"), strategy="manual_review").conflict_id
+    assert list(conflicts_in_reach(bound).values_list("pk", flat=True)) == [mine]
+    conflicts.resolve(mine, principal=bound, strategy="latest_wins")
+    assert row(own).value == "offered"
+
+
+def test_a_bound_admin_key_decides_nothing_that_it_may_only_read():
+    entry_id = entry_of("old", scope="agent")
+    sharing.share(entry_id, principal=ALDEN, agent_ids=["alice"], can_write=True)
+    sharing.share(entry_id, principal=ALDEN, agent_ids=["boss"])
+    write(entry_id, "new")
+    waiting = submit(entry_id, "offered", strategy="manual_review").conflict_id
+    with pytest.raises(Forbidden):
+        conflicts.resolve(waiting, principal=replace(ADMIN, bound_user="ben"), strategy="latest_wins")
 
 
 def test_dismissing_leaves_what_is_committed():

@@ -12,13 +12,14 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Q, QuerySet, Sum
 
-from agents_app.models import AgentProfile, ChangeFeed, Conflict, Replica, Severity, SyncRun
-from agents_app.services import profiles
+from agents_app.models import AgentProfile, ChangeFeed, Conflict, Severity, SyncRun
+from agents_app.services import profiles, replicas
+from agents_app.services.conflicts.reach import conflicts_in_reach
 from memoryhub.access.exceptions import NotFound
 from memoryhub.access.models import Agent, Grant
 from memoryhub.access.principals import Principal
 from memoryhub.access.walls import verb
-from memoryhub.registry.models import EntryLock
+from memoryhub.registry.models import ContextEntry, EntryLock
 from memoryhub.registry.models.entries import ClockTimestamp
 from memoryhub.sync.models import HubEpoch
 
@@ -127,7 +128,7 @@ def status(agent_id: str, *, principal: Principal) -> AgentStatus:
         locks_held=held_locks(principal).filter(holder=agent_id).count(),
         open_conflicts=conflicts_of(agent_id, principal).count(),
         replicas=replicas_of(agent_id, principal, last_seq),
-        last_run=SyncRun.objects.visible_to(principal).filter(agent_id=agent_id).first(),
+        last_run=runs(principal=principal, agent_id=agent_id).first(),
         epoch=HubEpoch.objects.get().epoch,
         last_seq=last_seq,
     )
@@ -135,11 +136,14 @@ def status(agent_id: str, *, principal: Principal) -> AgentStatus:
 
 def memories_of(agent_id: str, principal: Principal) -> dict[str, Any]:
     own = allocation(principal=principal, agent_id=agent_id)
-    granted = Grant.objects.visible_to(principal).filter(agent_id=agent_id).count()
+    granted = Grant.objects.visible_to(principal).filter(agent_id=agent_id)
+    if principal.bound_user:
+        about = ContextEntry.objects.filter(tenant_id=principal.tenant_id, user_id=principal.bound_user)
+        granted = granted.filter(entry_id__in=about.values("pk"))
     return {
         "own": own.total_memories,
         "shared_by_it": own.shared_memories,
-        "shared_with_it": granted,
+        "shared_with_it": granted.count(),
         "storage_utilization_mb": own.storage_utilization_mb,
         "memory_type_breakdown": own.memory_type_breakdown,
         "layer_breakdown": own.layer_breakdown,
@@ -154,18 +158,18 @@ def feed_position(agent_id: str, principal: Principal) -> int:
 def held_locks(principal: Principal) -> QuerySet[EntryLock]:
     held = Q(holder__isnull=False, expires_at__gt=ClockTimestamp())
     rows: QuerySet[EntryLock] = EntryLock.objects.visible_to(principal).filter(held)
-    return rows
+    return rows.filter(entry__user_id=principal.bound_user) if principal.bound_user else rows
 
 
 def conflicts_of(agent_id: str, principal: Principal) -> QuerySet[Conflict]:
     """Open conflicts about the agent's memories, or in which it offers a value."""
     concerned = Q(agent_id=agent_id) | Q(candidates__agent_id=agent_id)
-    rows: QuerySet[Conflict] = Conflict.objects.visible_to(principal).filter(concerned, status=Conflict.Status.OPEN)
+    rows: QuerySet[Conflict] = conflicts_in_reach(principal).filter(concerned, status=Conflict.Status.OPEN)
     return rows.distinct()
 
 
 def replicas_of(agent_id: str, principal: Principal, last_seq: int) -> list[dict[str, Any]]:
-    rows = Replica.objects.visible_to(principal).filter(agent_id=agent_id)
+    rows = replicas.registered(principal=principal, agent_id=agent_id)
     return [
         {
             "replica_id": replica.pk,
@@ -190,11 +194,13 @@ def sync_totals(principal: Principal) -> Counter[str]:
 
 
 def runs(*, principal: Principal, agent_id: str | None = None, status: str | None = None) -> QuerySet[SyncRun]:
-    """Sync runs of the caller's tenant; a key bound to a user sees those about that user alone."""
+    """Sync runs of the caller's tenant; an agent sees its own, a key bound to a user those about that user alone."""
     principal.require("read")
     rows: QuerySet[SyncRun] = SyncRun.objects.visible_to(principal)
     if principal.bound_user:
         rows = rows.filter(user_id=principal.bound_user)
+    if principal.kind == "key" and principal.agent_id and not principal.is_admin:
+        rows = rows.filter(agent_id=principal.agent_id)
     if agent_id:
         rows = rows.filter(agent_id=agent_id)
     return rows.filter(status=status) if status else rows

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from agents_app.models import Conflict
+from agents_app.services.conflicts.reach import conflicts_in_reach
 from memoryhub.access.exceptions import Invalid, NotFound
 from memoryhub.access.principals import Principal
 from memoryhub.access.trips import one_trip
@@ -36,6 +36,7 @@ WITH hub AS (
   FROM memory_hub_epoch h
   LEFT JOIN memory_change_feeds f ON f.tenant_id = %(tenant)s AND f.agent_id = %(agent)s
   LEFT JOIN memory_replicas r ON r.id = %(replica)s AND r.tenant_id = %(tenant)s AND r.agent_id = %(agent)s
+    AND (%(bound)s::text IS NULL OR r.user_id = %(bound)s)
 ), noted AS (
   UPDATE memory_replicas r SET acked_seq = %(after)s, last_pull_at = clock_timestamp(),
     epoch = CASE WHEN %(after)s = 0 THEN h.epoch ELSE r.epoch END,
@@ -115,6 +116,7 @@ def read(asked: Asked, principal: Principal) -> list[tuple[Any, ...]]:
         "tenant": principal.tenant_id,
         "agent": principal.agent_id,
         "user": asked.user_id or principal.bound_user,
+        "bound": principal.bound_user,
         "after": asked.after,
         "epoch": asked.epoch,
         "replica": asked.replica_id,
@@ -185,7 +187,7 @@ def conflicts_of(ids: Sequence[UUID], principal: Principal) -> dict[UUID, dict[s
         return {}
     columns = ("id", "status", "kind", "entry_id", "version", "resolution")
     with behind_walls(principal):
-        rows: Iterable[dict[str, Any]] = Conflict.objects.visible_to(principal).filter(pk__in=ids).values(*columns)
+        rows: Iterable[dict[str, Any]] = conflicts_in_reach(principal).filter(pk__in=ids).values(*columns)
         return {row["id"]: row for row in rows}
 
 

@@ -89,7 +89,7 @@ class FeedStreamView(HubView):
 def last_event(request: Request) -> int:
     """What a browser that connects again says to have seen last; it knows better than the address."""
     text = request.headers[LAST_EVENT_ID]
-    if not text.isdecimal() or int(text) > LARGEST_SEQ:
+    if len(text) > len(str(LARGEST_SEQ)) or not text.isdecimal() or int(text) > LARGEST_SEQ:
         raise Invalid(LAST_EVENT_ID, "Name the id of the last event that you got.")
     return int(text)
 
@@ -118,8 +118,12 @@ def is_own(origin: str, request: HttpRequest) -> bool:
     """The pages stand on the same host at the web's port, or where the configuration says."""
     if origin in settings.CONFIG.server.trusted_origins:
         return True
-    page, here = urlsplit(origin), urlsplit(f"//{request.get_host()}")
-    port = page.port or USUAL_PORTS.get(page.scheme)
+    here = urlsplit(f"//{request.get_host()}")
+    try:
+        page = urlsplit(origin)
+        port = page.port or USUAL_PORTS.get(page.scheme)
+    except ValueError:  # no address at all
+        return False
     served = {here.port} if here.port else set(USUAL_PORTS.values())
     return page.hostname == here.hostname and port in {settings.CONFIG.server.port, *served}
 

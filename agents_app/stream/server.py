@@ -81,6 +81,7 @@ class StreamServer:
         self.gate = Gate()
         self.channels = Channels(self.ask)
         self.listening: dict[asyncio.Task[None], Subscription] = {}
+        self.of_key: Counter[str] = Counter()
         self.ended: set[asyncio.Task[None]] = set()
         self.connections: set[asyncio.Task[None]] = set()
         self.sent = 0
@@ -148,6 +149,20 @@ class StreamServer:
         if not isinstance(response, Admitted) or response.status_code != 200:
             writer.write(http.whole(response))
             return
+        key = response.to.public_id if isinstance(response.to, Subscription) else ""
+        # no key keeps the others, and people, from listening
+        if key and self.of_key[key] >= self.most // 2:
+            writer.write(busy())
+            return
+        self.of_key[key] += 1
+        try:
+            await self._serve(response, environ, reader, writer)
+        finally:
+            self.of_key[key] -= 1
+
+    async def _serve(
+        self, response: Admitted, environ: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         headers = [(name, value) for name, value in response.items() if name.lower() != "content-length"]
         outlet = http.Outlet(writer)
         await outlet.write(http.head_bytes(200, headers) + HELLO)

@@ -58,4 +58,5 @@ def test_every_list_is_among_them():
 
 def is_list(route: Route) -> bool:
     content = good_answer(operation(route))["content"]
-    return any(name in resolved(content["application/json"]["schema"]).get("properties", {}) for name in ROWS)
+    members = resolved(content["application/json"]["schema"]).get("properties", {})
+    return any(members.get(name, {}).get("type") == "array" for name in ROWS)

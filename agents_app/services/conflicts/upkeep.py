@@ -76,9 +76,9 @@ def decide_again(seen: Conflict, principal: Principal) -> bool:
     if conflict.status != Conflict.Status.OPEN:
         return False
     strategy = conflict.evidence[records.FAILED]
-    submitter = submitter_of(conflict, entry)
     chosen = preview(strategy, case_of_conflict(conflict, entry))
-    if chosen.winner is None or not ContextEntry.objects.writable_by(submitter).filter(pk=entry.pk).exists():
+    submitter = submitter_of(conflict, entry, chosen.winner)
+    if submitter is None or not ContextEntry.objects.writable_by(submitter).filter(pk=entry.pk).exists():
         tried(conflict, chosen.why)
         return False
     made = previewed(conflict, entry, strategy, None, UNSET)
@@ -86,19 +86,32 @@ def decide_again(seen: Conflict, principal: Principal) -> bool:
     return True
 
 
-def submitter_of(conflict: Conflict, entry: ContextEntry) -> Principal:
-    """The agent that offered the newest value, speaking about whom the entry is about."""
-    newest = conflict.candidates.order_by("-position").first()
-    assert newest is not None
+def submitter_of(conflict: Conflict, entry: ContextEntry, winner: str | None) -> Principal | None:
+    """The agent whose value would be written, speaking about whom the entry is about.
+
+    None leaves it to a person: nobody writes with the rights of another one, so where no single offer wins
+    all of them have to come from one agent.
+    """
+    agent_id = offered_by(conflict, winner) if winner else None
+    if agent_id is None:
+        return None
     return Principal(
         kind="key",
-        name=newest.agent_id,
+        name=agent_id,
         tenant_id=conflict.tenant_id,
-        agent_id=newest.agent_id,
+        agent_id=agent_id,
         permissions=frozenset({"read", "write"}),
         named_user=entry.user_id,
         named_session=entry.session_id,
     )
+
+
+def offered_by(conflict: Conflict, winner: str) -> str | None:
+    """The agent of the winning candidate; for a merge and for what is committed, the only agent that offers."""
+    agents: list[str] = list(conflict.candidates.order_by("position").values_list("agent_id", flat=True))
+    if winner.startswith("candidate:"):
+        return agents[int(winner.removeprefix("candidate:")) - 1]
+    return agents[0] if len(set(agents)) == 1 else None
 
 
 def tried(conflict: Conflict, why: str) -> None:

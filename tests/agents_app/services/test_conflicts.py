@@ -621,6 +621,37 @@ def test_a_strategy_that_failed_is_tried_again_as_the_agent_that_asked():
     assert upkeep() == {"conflicts_resolved": 0, "conflicts_failed": 0, "conflicts_escalated": 0}
 
 
+def failed_edit(*offers: tuple[Principal, Any], strategy: str) -> tuple[Any, Any]:
+    """Alden's high-ranking entry with an open conflict about what is offered, whose strategy failed before."""
+    AgentProfile.objects.create(tenant_id="acme", agent_id="alden", priority="high")
+    entry_id = entry_of("old", scope="agent")
+    sharing.share(entry_id, principal=ALDEN, agent_ids=["alice"], can_write=True)
+    write(entry_id, "edited")
+    for by, value in offers:
+        done = submit(entry_id, value, by=by, strategy="manual_review")
+    Conflict.objects.filter(pk=done.conflict_id).update(evidence={"failed_strategy": strategy, "tries": 1})
+    return entry_id, done.conflict_id
+
+
+def test_a_value_is_written_with_the_rights_of_who_offered_it_and_not_of_the_newest_offer():
+    entry_id, conflict_id = failed_edit((ALICE, "low"), (ALDEN, "own"), strategy="latest_wins")
+    Candidate.objects.filter(agent_id="alice").update(written_at=timezone.now() + timedelta(hours=1))
+    assert upkeep()["conflicts_failed"] == 1
+    conflict = record(conflict_id)
+    assert (conflict.status, conflict.evidence["tries"], row(entry_id).value) == ("open", 2, "edited")
+    Candidate.objects.filter(agent_id="alden").update(written_at=timezone.now() + timedelta(hours=2))
+    assert upkeep()["conflicts_resolved"] == 1
+    assert (row(entry_id).value, row(entry_id).author) == ("own", "alden")
+
+
+def test_a_merge_of_several_agents_offers_is_left_to_a_person():
+    _entry_id, conflict_id = failed_edit((ALICE, "edited"), (ALDEN, "edited"), strategy="merge_content")
+    assert upkeep()["conflicts_failed"] == 1
+    assert record(conflict_id).status == "open"
+    Candidate.objects.filter(agent_id="alice").delete()
+    assert upkeep()["conflicts_resolved"] == 1
+
+
 def test_a_conflict_past_due_is_raised_once():
     _, conflict_id = clashing()
     Conflict.objects.update(due_at=timezone.now() - timedelta(minutes=1))

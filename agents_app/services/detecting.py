@@ -8,14 +8,16 @@ about at the versions that it still has, is not reported again. Nothing is chang
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -39,8 +41,12 @@ START = datetime(1970, 1, 1, tzinfo=UTC)
 #: Longer texts agree and disagree in parts; only duplicates are looked for among them.
 LONGEST_STATEMENT = 400
 MOST_EVIDENCE = 8
-#: Entries that a slice of a sync run compares: the run's transaction lasts as long.
-MOST_IN_A_RUN = 50
+#: Entries that a slice of a forced sync run compares, and for about how long: the run's transaction lasts as long.
+MOST_IN_A_RUN, STEP_SECONDS = 50, 0.5
+#: Of one tenant before the next has its turn, and of one slice of the job. The queue kills a task after 60 s.
+COMPARE_SECONDS, JOB_SECONDS = 8.0, 15.0
+#: Comes after every entry of its moment.
+LAST_ID = UUID(int=2**128 - 1)
 #: Vectors of words and phrases that a process remembers.
 REMEMBERED_PHRASES = 20_000
 DUE = """
@@ -59,10 +65,12 @@ def work(*, principal: Principal, limit: int) -> Counts:
     did: Counter[str] = Counter({"compared": 0, "duplicates": 0, "contradictions": 0})
     if not settings.CONFIG.agents.find_disagreements:
         return did
+    deadline = time.monotonic() + JOB_SECONDS
     for tenant_id in due(principal):
-        if did["compared"] >= limit:
+        if did["compared"] >= limit or time.monotonic() > deadline:
             break
         did.update(compare(principal=principal.within(tenant_id), limit=limit - did["compared"]))
+    del did["more"]  # the next slice looks at what is due
     return did
 
 
@@ -78,49 +86,82 @@ def settled() -> datetime:
 
 
 def step(run: SyncRun, *, principal: Principal, limit: int) -> Counts:
-    """Part of a sync run: some of what changed in the tenant, whose rest is the job's, so that no run waits for it; in
-    a forced run everything of the run's agent once more.
+    """Part of a forced sync run: everything of the run's agent once more. Of other runs nothing: what changed is the
+    job's, every minute, so that no run waits for it.
     """
-    if not settings.CONFIG.agents.find_disagreements:
+    if not run.forced or not settings.CONFIG.agents.find_disagreements:
         return {}
-    inside = principal.within(run.tenant_id)
-    limit = min(limit, MOST_IN_A_RUN)
-    if not run.forced:
-        found = compare(principal=inside, limit=limit)
-    else:
-        found = compare(principal=inside, limit=limit, name=f"run:{run.pk}", agent=run.agent_id, until=run.created_at)
-    more = run.forced and found["compared"] >= limit
-    if run.forced and not more:
-        forget_mark(principal=inside, name=f"run:{run.pk}")
+    inside, name = principal.within(run.tenant_id), f"run:{run.pk}"
+    found = compare(
+        principal=inside,
+        limit=min(limit, MOST_IN_A_RUN),
+        seconds=STEP_SECONDS,
+        name=name,
+        agent=run.agent_id,
+        until=run.created_at,
+    )
+    if not found["more"]:
+        forget_mark(principal=inside, name=name)
     counts = {"duplicates_found": found["duplicates"], "contradictions_found": found["contradictions"]}
-    return counts | {"duplicates_removed": found["removed"]} | ({"more": 1} if more else {})
+    return counts | {"duplicates_removed": found["removed"]} | ({"more": 1} if found["more"] else {})
 
 
 def compare(
-    *, principal: Principal, limit: int, name: str = "", agent: str | None = None, until: datetime | None = None
+    *,
+    principal: Principal,
+    limit: int,
+    seconds: float = COMPARE_SECONDS,
+    name: str = "",
+    agent: str | None = None,
+    until: datetime | None = None,
 ) -> Counter[str]:
-    """Compares the next ``limit`` changed entries of the principal's tenant and moves the mark.
+    """Compares up to ``limit`` (at least 1) of the next changed entries of the principal's tenant and moves the mark.
 
-    The scoring happens outside of any transaction; a finding is written in one of its own, after looking again at
-    whether both entries still have the versions that were compared.
+    Goes on for about so many ``seconds``, but does at least one entry. ``more``: 1 where some may be left.
+
+    A finding is written in a transaction of its own, after looking again at whether both entries still have the
+    versions that were compared.
     """
+    deadline = time.monotonic() + seconds
     did: Counter[str] = Counter({"compared": 0, "duplicates": 0, "contradictions": 0, "removed": 0})
-    space = active_space()
+    space, upto = active_space(), until or settled()
     with behind_walls(principal):
         tenant = tenant_of(principal)
         mark = mark_of(tenant, name)
-        changed = neighbors.changed(tenant, (mark.at, mark.entry_id), until or settled(), limit, agent)
+        changed = neighbors.changed(tenant, (mark.at, mark.entry_id), upto, limit, agent)
         ids = [entry_id for entry_id, _ in changed]
         pairs = undecided(neighbors.pairs(ids, tenant, space and space.name)) if ids else []
     likeness = likeness_of(space)
-    for pair in pairs:
-        kind = handle(pair, verdict_of(pair, likeness), principal)
-        did[kind] += bool(kind)
-    did["compared"] = len(ids)
-    if changed:
-        move_mark(mark, changed[-1], did, principal=principal)
-    del did[""]
+    for of_entry in by_entry(ids, pairs):
+        if did["compared"] and time.monotonic() > deadline:
+            break
+        did.update(kind for pair in of_entry if (kind := judged(pair, likeness, principal)))
+        did["compared"] += 1
+    did["more"] = int(did["compared"] < len(ids) or len(ids) >= limit)
+    # Archived, deleted and encrypted entries changed too, and are never compared: the mark passes them in the end.
+    to = changed[did["compared"] - 1] if did["more"] else (LAST_ID, upto)
+    move_mark(mark, to, did, principal=principal)
     return did
+
+
+def by_entry(ids: Sequence[UUID], pairs: Sequence[Neighbors]) -> list[list[Neighbors]]:
+    """The pairs of each entry, without those of the entries before it."""
+    place = {entry_id: index for index, entry_id in enumerate(ids)}
+    found: list[list[Neighbors]] = [[] for _ in ids]
+    for pair in pairs:
+        found[min(place[entry.id] for entry in (pair.a, pair.b) if entry.id in place)].append(pair)
+    return found
+
+
+def judged(pair: Neighbors, likeness: Likeness | None, principal: Principal) -> str:
+    """What came of a pair. One that cannot be compared is passed over, so that it does not stop all others for good."""
+    try:
+        return handle(pair, verdict_of(pair, likeness), principal)
+    except DatabaseError:
+        raise
+    except Exception:
+        logger.exception("Memories %s and %s could not be compared.", pair.a.id, pair.b.id)
+        return ""
 
 
 # -- the mark ------------------------------------------------------------------------------------------

@@ -184,6 +184,41 @@ def test_slices_go_on_where_the_last_one_ended(store, find, job):
         assert DetectionMark.objects.get().compared == 5
 
 
+def test_a_slice_whose_time_is_up_goes_on_after_the_last_entry_that_was_done(store, find, job, monkeypatch):
+    for day in ("Tuesdays", "Thursdays", "Mondays", "Fridays"):
+        store(day, f"Deploys go out on {day}")
+    monkeypatch.setattr(detecting.compare, "__kwdefaults__", detecting.compare.__kwdefaults__ | {"seconds": 0.0})
+    did = [find() for _ in range(5)]
+    assert [one["compared"] for one in did] == [1, 1, 1, 1, 0]
+    assert sum(one["contradictions"] for one in did) == 6
+
+
+def test_a_pair_that_cannot_be_compared_does_not_stop_the_others(store, find, monkeypatch):
+    store("broken", "Deploys go out on Mondays")
+    store("a", TUESDAY)
+    store("b", THURSDAY)
+    scored = detecting.verdict_of
+
+    def choosy(pair, likeness):
+        if "broken" in (pair.a.key, pair.b.key):
+            raise ValueError("cannot be read")
+        return scored(pair, likeness)
+
+    monkeypatch.setattr(detecting, "verdict_of", choosy)
+    did = find()
+    assert (did["compared"], did["contradictions"]) == (3, 1)
+    assert find()["compared"] == 0
+
+
+def test_a_tenant_whose_changes_are_all_archived_is_not_due_for_ever(store, find, job, as_agent):
+    entry_id = store("a", TUESDAY)
+    find()
+    lifecycle.archive(entry_id, principal=as_agent("alden", user="u"))
+    assert detecting.due(job) == ["acme"]
+    find()
+    assert detecting.due(job) == []
+
+
 def test_an_entry_is_compared_with_a_bounded_number_of_others(store, job, find):
     ids = [
         store(f"k{number}", f"Deploys go out on the {number}th with care") for number in range(neighbors.NEAREST + 6)
@@ -196,7 +231,7 @@ def test_an_entry_is_compared_with_a_bounded_number_of_others(store, job, find):
             assert len(neighbors.pairs(ids[:1], "acme", model)) <= neighbors.NEAREST
 
 
-def test_a_sync_run_compares_and_a_forced_one_compares_everything_of_its_agent_again(store, find, job):
+def test_a_forced_sync_run_compares_everything_of_its_agent_again(store, find, job):
     store("a", TUESDAY)
     store("b", THURSDAY)
     find()
@@ -204,7 +239,7 @@ def test_a_sync_run_compares_and_a_forced_one_compares_everything_of_its_agent_a
         Conflict.objects.all().delete()
         run = SyncRun.objects.create(tenant_id="acme", agent_id="alden", trigger="demand", forced=True)
         plain = SyncRun.objects.create(tenant_id="acme", agent_id="alice", trigger="schedule")
-    assert detecting.step(plain, principal=job, limit=10)["contradictions_found"] == 0
+    assert detecting.step(plain, principal=job, limit=10) == {}, "what changed is the job's"
     first = detecting.step(run, principal=job, limit=1)
     assert first["more"] == 1
     rest = [detecting.step(run, principal=job, limit=1) for _ in range(2)]

@@ -173,10 +173,14 @@ class Sync:
                 if not more:
                     pulling.finish(db)
             self.report.pulled += pulled
+        # an answer to a repeated push may be older than what the feed had said before
+        self._look_after_unfed()
 
     def _look_after_unfed(self) -> None:
         known = self._meta()
         ids = [str(entry_id) for (entry_id,) in self.file.read(pulling.UNFED)]
+        if not ids:
+            return
         found = self._read(ids, known.agent_id)
         with self.file.transaction() as db:
             pulling.forget_missing(db, ids, found)

@@ -51,10 +51,10 @@ def test_every_store_ends_up_equal(elsewhere: Elsewhere, tmp_path: Path, monkeyp
         for turn in range(60):
             draft = Draft(key=f"event-{turn % 25}", value={"n": turn}, scope="agent")
             entries.store(draft, principal=WRITER)
+        refused = "SELECT count(*) FROM memory_sync_deliveries WHERE attempts > 1"
+        until(lambda: number(database, refused) > 0, 60, "a failure")
         healed.touch()
         elsewhere.stop()
         elsewhere.start()
         until(lambda: number(database, DIFFERENCES["feed"]) == 0, 60, "the feed")
         until(lambda: differing(database, elsewhere) == 0, 60, "the store elsewhere")
-        refused = "SELECT count(*) FROM memory_sync_deliveries WHERE attempts > 1"
-        assert number(database, refused) > 0, "none had failed: this proves nothing"

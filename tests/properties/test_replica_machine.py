@@ -229,3 +229,13 @@ def test_replicas_converge_whatever_the_order_of_syncs() -> None:
 @pytest.mark.long
 def test_replicas_converge_after_thousands_of_steps() -> None:
     run(examples=400, steps=60)
+
+
+def test_a_push_that_is_answered_again_brings_nothing_back_that_was_deleted_since():
+    state = ReplicaMachine()
+    state.begin(strategies=("latest_wins", "latest_wins"))
+    state.edit_while_a_push_is_under_way(key="theme", loses=True, shape=0, which=0)
+    state.back_up()
+    state.restore()
+    state.delete_at_the_hub(nth=0)
+    state.teardown()

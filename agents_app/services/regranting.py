@@ -57,6 +57,7 @@ WHERE tenant_id = %(tenant)s AND agent_id IS NOT NULL AND (agent_id, id) > (%(ag
 ORDER BY agent_id, id LIMIT %(limit)s
 """
 LOCK = "SELECT id FROM memory_context_registry WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED"
+STILL_THERE = "SELECT id FROM memory_context_registry WHERE id = ANY (%s)"
 APPLY = "SELECT granted, revoked FROM agents_apply_rules(%s, %s::jsonb)"
 START = UUID(int=0)
 
@@ -197,11 +198,13 @@ def next_window(regrant: Regrant, limit: int) -> list[tuple[str, UUID, bool]]:
 
 
 def apply_rules(ids: list[UUID], principal: Principal) -> tuple[int, int, list[UUID]]:
-    """Grants made and taken, and the entries that somebody is writing at this moment."""
+    """Grants made and taken, and the entries that somebody is writing at this moment; not those erased meanwhile."""
     free = [entry_id for (entry_id,) in rows(LOCK, [ids])] if ids else []
     granted, revoked = rows(APPLY, [free, json.dumps(acts.act(principal, did="regranted"))])[0] if free else (0, 0)
     taken = set(free)
-    return granted, revoked, [entry_id for entry_id in ids if entry_id not in taken]
+    missed = [entry_id for entry_id in ids if entry_id not in taken]
+    there = {entry_id for (entry_id,) in rows(STILL_THERE, [missed])} if missed else set()
+    return granted, revoked, [entry_id for entry_id in missed if entry_id in there]
 
 
 def conclude(regrant: Regrant, granted: int, revoked: int, *, finished: bool) -> None:

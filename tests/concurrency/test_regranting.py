@@ -17,7 +17,7 @@ from memoryhub.access.models import Grant
 from memoryhub.access.principals import Principal, system_principal
 from memoryhub.access.services import agents, tenants
 from memoryhub.access.walls import behind_walls
-from memoryhub.registry.services import entries
+from memoryhub.registry.services import deletion, entries
 from memoryhub.registry.services.drafts import Draft
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -98,6 +98,19 @@ def test_an_entry_that_somebody_is_writing_is_taken_again_at_the_end():
         assert status() == "running"
     regranting.work(principal=SYSTEM, limit=100)
     assert (granted(), status()) == (3, "done")
+
+
+def test_an_entry_that_was_erased_while_it_waited_is_not_waited_for():
+    kept = keep("k")
+    share_notes()
+    with behind_walls(SYSTEM):
+        Regrant.objects.update(starts_after=1)
+    with writing(lambda: keep("k", 2)):
+        regranting.work(principal=SYSTEM, limit=100)
+        assert status() == "running"
+    deletion.erase(kept.entry_id, principal=SYSTEM, reason="asked for")
+    regranting.work(principal=SYSTEM, limit=100)
+    assert status() == "done"
 
 
 def test_writers_do_not_wait_for_an_editor_of_rules():

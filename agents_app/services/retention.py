@@ -43,8 +43,9 @@ WHERE e.tenant_id = %(tenant)s AND e.agent_id = %(agent)s AND e.scope = 'agent' 
   AND e.expires_at <> v.created_at + make_interval(secs => %(seconds)s)
   AND NOT EXISTS (SELECT FROM memory_locks l
                   WHERE l.entry_id = e.id AND l.holder IS NOT NULL AND l.expires_at > clock_timestamp())
-ORDER BY e.id LIMIT %(limit)s FOR NO KEY UPDATE OF e SKIP LOCKED
+ORDER BY e.id LIMIT %(limit)s
 """
+HELD = "FOR NO KEY UPDATE OF e SKIP LOCKED"
 STILL_LOCKED = """
 SELECT EXISTS (
   SELECT FROM memory_locks l JOIN memory_context_registry e ON e.id = l.entry_id
@@ -71,7 +72,7 @@ def retention(run: SyncRun, *, principal: Principal, limit: int) -> dict[str, in
     did = move(found, f"retention of {days:g} days", principal)
     if len(found) >= limit:
         return did | {"more": 1}
-    if run.user_id is None and not still_locked(run):
+    if run.user_id is None and not still_locked(run) and not asked_for_ends(run, days, 1):
         AgentProfile.objects.filter(pk=profile.pk).update(retention_applied=days)
     return did
 
@@ -81,21 +82,24 @@ def wrong_ends(run: SyncRun, days: float, limit: int) -> list[tuple[UUID, dateti
 
     Asked about locks once more when the rows are held: one may have been granted while they were looked for.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            WRONG_ENDS,
-            {
-                "tenant": run.tenant_id,
-                "agent": run.agent_id,
-                "user": run.user_id,
-                "seconds": days * DAY,
-                "hub_seconds": settings.CONFIG.lifecycle.short_term_days * DAY,
-                "limit": limit,
-            },
-        )
-        found = cursor.fetchall()
+    found = asked_for_ends(run, days, limit, HELD)
     free = set(ContextEntry.objects.filter(unlocked(), pk__in=[row[0] for row in found]).values_list("pk", flat=True))
     return [row for row in found if row[0] in free]
+
+
+def asked_for_ends(run: SyncRun, days: float, limit: int, how: str = "") -> list[tuple[UUID, datetime, datetime]]:
+    """Without ``HELD`` also rows that somebody is writing at this moment."""
+    asked = {
+        "tenant": run.tenant_id,
+        "agent": run.agent_id,
+        "user": run.user_id,
+        "seconds": days * DAY,
+        "hub_seconds": settings.CONFIG.lifecycle.short_term_days * DAY,
+        "limit": limit,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(WRONG_ENDS + how, asked)
+        return list(cursor.fetchall())
 
 
 def still_locked(run: SyncRun) -> bool:

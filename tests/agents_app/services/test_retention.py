@@ -107,6 +107,17 @@ def test_legal_holds_and_locks_are_left_alone(alden: Principal) -> None:
     assert (days_left(held), days_left(locked)) == (90, 30)
 
 
+def test_what_somebody_is_writing_is_left_for_a_later_run(alden: Principal, monkeypatch: pytest.MonkeyPatch) -> None:
+    busy = stored(alden, "busy")
+    profiles.change("alden", principal=SYSTEM, retention_days=30)
+    with monkeypatch.context() as writing:
+        writing.setattr(retention, "HELD", "OFFSET 1 " + retention.HELD)  # as a locked row: passed over
+        synced(alden)
+    assert days_left(busy) == 90
+    synced(alden)
+    assert days_left(busy) == 30
+
+
 def test_another_agents_memories_keep_their_ends(alden: Principal, as_agent: Callable[..., Principal]) -> None:
     other = stored(as_agent("alice"), "k")
     profiles.change("alden", principal=SYSTEM, retention_days=1)

@@ -53,3 +53,9 @@ class DifferentReach(Conflict):
     """These two memories are not for the same readers, so that removing one would take something from somebody."""
 
     code = "different_reach"
+
+
+class FurtherReaders(Conflict):
+    """Merging these two memories would let further agents read one. That is for a person to decide."""
+
+    code = "further_readers"

@@ -23,7 +23,7 @@ from agents_app.admin.queue import Filters
 from agents_app.exceptions import ConflictMoved
 from agents_app.models import Conflict
 from agents_app.selectors_queue import Walk, walk
-from agents_app.services import conflicts, presence, reapplying
+from agents_app.services import conflicts, duplicates, presence, reapplying
 from memoryhub.access.admin.base import principal_of
 from memoryhub.access.admin.verbs import LONGEST_REASON
 from memoryhub.access.exceptions import HubError
@@ -222,10 +222,15 @@ def found_by(conflict: Conflict, other: str) -> str:
     similarity = conflict.evidence.get("similarity")
     if isinstance(similarity, float):
         seen.append(f"similarity {similarity:.2f}")
-    ends = (
-        f"“{other}” is removed, and can be restored" if conflict.kind == "duplicate" else "both entries get the result"
-    )
+    ends = removal_says(conflict, other) if conflict.kind == "duplicate" else "both entries get the result"
     return f"{', '.join(seen) or 'they are alike'}. When you resolve: {ends}."
+
+
+def removal_says(conflict: Conflict, other: str) -> str:
+    """Whom merging opens the memory to is part of what the reviewer decides."""
+    gaining = duplicates.new_readers(conflict.entry, conflict.other) if conflict.other is not None else []
+    opens = f"; merging lets {', '.join(gaining)} read this memory" if gaining else ""
+    return f"“{other}” is removed, and can be restored{opens}"
 
 
 def not_ready(picks: Picks) -> str:

@@ -285,7 +285,9 @@ def automatic() -> float:
 
 
 def removed(pair: Neighbors, verdict: Verdict, principal: Principal) -> bool:
-    """The older entry stays. What stands in the way (a lock, a hold, another reach) makes it a finding instead."""
+    """The older entry stays. What stands in the way (a lock, a hold, another reach, somebody who would read more than
+    before) makes it a finding instead.
+    """
     reason = f"duplicate found, {verdict.duplicate:.0%} sure"
     try:
         duplicates.remove(
@@ -295,6 +297,7 @@ def removed(pair: Neighbors, verdict: Verdict, principal: Principal) -> bool:
             reason=reason,
             keep_version=pair.a.version,
             drop_version=pair.b.version,
+            same_readers=True,
         )
     except HubError:
         return False

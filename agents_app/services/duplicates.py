@@ -1,8 +1,9 @@
 """Removing a duplicate: one entry stays and takes over what only the other one had; undone as one act.
 
-What goes over: tags, metadata that the kept one lacks, the higher importance, grants (and the other agent itself, as
-one that may write), relationships, children and groups. ``metadata.merged_from`` and a relationship ``duplicate_of``
-say where it came from. Nobody loses a right, and none is given that a restriction forbids: then it is refused.
+What goes over: tags, metadata that the kept one lacks, the higher importance, readers (the other agent itself, and whom
+somebody gave a grant by hand), relationships, children and groups. ``metadata.merged_from`` and a relationship
+``duplicate_of`` say where it came from. A copy gives nobody the right to write another agent's memory, and what a
+restriction keeps with its agent stays there: then it is refused.
 """
 
 from __future__ import annotations
@@ -12,17 +13,18 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from agents_app.exceptions import DifferentReach, RemovalMoved
+from agents_app.exceptions import DifferentReach, FurtherReaders, RemovalMoved
 from agents_app.models import DuplicateRemoval
 from memoryhub.access.exceptions import Conflict, Invalid, NotFound
 from memoryhub.access.models import Agent, Grant
 from memoryhub.access.principals import Principal
 from memoryhub.access.services import audit, grants
 from memoryhub.access.walls import verb
-from memoryhub.registry.models import ContextEntry, GroupMember, Relationship
+from memoryhub.registry.exceptions import RestrictedCategory
+from memoryhub.registry.models import ContextEntry, GroupMember, Relationship, Scope
 from memoryhub.registry.models.entries import ClockTimestamp
 from memoryhub.registry.services import acts, entries, versions
 from memoryhub.registry.services.amendments import amend, amend_many, amendable, check_removable
@@ -56,16 +58,21 @@ def remove(
     reason: str = "",
     keep_version: int | None = None,
     drop_version: int | None = None,
+    same_readers: bool = False,
 ) -> Removed:
     """Folds ``drop`` into ``keep`` and deletes it (a tombstone). With versions, only while both still have them.
 
-    The value of ``keep`` stays as it is. Raises NotFound, NotGranted, EntryStale, EntryLocked, LegalHold (either one),
-    PermanentEntry, DifferentReach, RestrictedCategory, Invalid (the same entry twice).
+    The value of ``keep`` stays as it is. ``same_readers``: only where whoever reads ``drop`` reads ``keep`` already.
+    Raises NotFound, NotGranted, EntryStale, EntryLocked, LegalHold (either one), PermanentEntry, DifferentReach,
+    FurtherReaders, RestrictedCategory, Invalid (the same entry twice).
     """
     if keep == drop:
         raise Invalid("drop", "These are one and the same entry. Name two.")
     kept, dropped = locked(keep, drop, principal, keep_version, drop_version)
     check_reach(kept, dropped)
+    refuse_crossing(kept, dropped)
+    if same_readers and readers(dropped) - readers(kept):
+        raise FurtherReaders()
     check_removable(dropped, principal=principal, reason=reason)
     check_removable_hold(kept)
     moved = take_over_rights(kept, dropped, principal)
@@ -105,6 +112,24 @@ def check_reach(kept: ContextEntry, dropped: ContextEntry) -> None:
     columns = ("tenant_id", "scope", "user_id", "session_id")
     if any(getattr(kept, name) != getattr(dropped, name) for name in columns):
         raise DifferentReach()
+
+
+def refuse_crossing(one: ContextEntry, other: ContextEntry) -> None:
+    """Raises RestrictedCategory for the memories of two agents where one of them may not leave its agent."""
+    if restricted_between(one, other):
+        raise RestrictedCategory()
+
+
+def restricted_between(one: ContextEntry, other: ContextEntry) -> bool:
+    if one.agent_id == other.agent_id:
+        return False
+    try:
+        for entry in (one, other):
+            if entry.scope == Scope.AGENT:
+                refuse_restricted(entry)
+    except RestrictedCategory:
+        return True
+    return False
 
 
 def check_removable_hold(kept: ContextEntry) -> None:
@@ -147,34 +172,37 @@ def remembered(metadata: dict[str, Any]) -> list[Any]:
 
 
 def take_over_rights(kept: ContextEntry, dropped: ContextEntry, principal: Principal) -> Moved:
-    """Whoever saw the dropped entry sees the kept one, with the higher right of the two."""
-    wanted = readers(dropped, kept)
+    """Whoever was given the dropped entry reads the kept one. Its author decides who writes it, so that a copy gives
+    no right to write; and what rules give follows from the kept entry's own category.
+    """
+    wanted = new_readers(kept, dropped)
     if not wanted:
         return {"grants": []}
     refuse_restricted(kept)
-    inside = principal.within(kept.tenant_id)
-    had = {grant.agent_id: grant for grant in grants.of_entry(inside, kept.pk)}
-    moved = []
-    for agent_id, can_write in sorted(wanted.items()):
-        old = had.get(agent_id)
-        if old is not None and (old.can_write or not can_write):
-            continue
-        moved.append({"agent_id": agent_id, "had": old and {"can_write": old.can_write, "reason": str(old.reason)}})
-        note = f"had it as {dropped.key}, a duplicate"
-        grants.grant(principal=inside, entry_id=kept.pk, agent_ids=[agent_id], can_write=can_write, note=note)
-    return {"grants": moved}
+    note = f"had it as {dropped.key}, a duplicate"
+    grants.grant(principal=principal.within(kept.tenant_id), entry_id=kept.pk, agent_ids=wanted, note=note)
+    return {"grants": [{"agent_id": agent_id, "had": None} for agent_id in wanted]}
 
 
-def readers(dropped: ContextEntry, kept: ContextEntry) -> dict[str, bool]:
-    """Agents in reach of the dropped entry and whether they may write it; those switched off can be given nothing."""
-    if dropped.scope != "agent":
-        return {}
-    found = {dropped.agent_id: True} | dict(
-        Grant.objects.filter(entry_id=dropped.pk, tenant_id=dropped.tenant_id).values_list("agent_id", "can_write")
-    )
-    found.pop(kept.agent_id, None)
-    active = Agent.objects.filter(tenant_id=dropped.tenant_id, agent_id__in=found, active=True)
-    return {agent_id: found[agent_id] for agent_id in active.values_list("agent_id", flat=True)}
+def new_readers(kept: ContextEntry, dropped: ContextEntry) -> list[str]:
+    """The agents that do not read the kept entry and would; those switched off can be given nothing."""
+    if dropped.scope != Scope.AGENT:
+        return []
+    named = granted(dropped).filter(reason=Grant.Reason.EXPLICIT).values_list("agent_id", flat=True)
+    wanted = {dropped.agent_id, *named} - readers(kept)
+    active = Agent.objects.filter(tenant_id=dropped.tenant_id, agent_id__in=wanted, active=True)
+    return sorted(active.values_list("agent_id", flat=True))
+
+
+def readers(entry: ContextEntry) -> set[str | None]:
+    """The agents that read an agent-scoped entry, for whatever reason; of another scope none is named."""
+    if entry.scope != Scope.AGENT:
+        return set()
+    return {entry.agent_id, *granted(entry).values_list("agent_id", flat=True)}
+
+
+def granted(entry: ContextEntry) -> QuerySet[Grant]:
+    return Grant.objects.filter(entry_id=entry.pk, tenant_id=entry.tenant_id)
 
 
 def take_over_links(kept: ContextEntry, dropped: ContextEntry, principal: Principal) -> Moved:

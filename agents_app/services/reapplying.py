@@ -11,6 +11,7 @@ from agents_app.models import Conflict
 from agents_app.resolution import Case, apply, preview_all
 from agents_app.resolution.applying import UNNAMED
 from agents_app.resolution.strategies import side_of
+from agents_app.services import duplicates
 from agents_app.services.conflicts.cases import case_of_conflict
 from agents_app.services.conflicts.reach import conflict_in_reach
 from memoryhub.access.exceptions import Invalid
@@ -38,10 +39,12 @@ def reapply(
     """Writes what the picks made of version ``seen``, over version ``over`` of the entry; gives the new version.
 
     The conflict stays decided as it was. Raises NotFound, ScopeMissing, Invalid, EntryStale (``over`` is not the
-    newest any more).
+    newest any more), RestrictedCategory.
     """
     principal.require("write")
     conflict = conflict_in_reach(conflict_id, principal)
+    if conflict.other is not None:
+        duplicates.refuse_crossing(conflict.entry, conflict.other)
     mine = result_of(conflict, seen=seen, strategy=strategy, choices=choices, value=value)
     if mine is None:
         raise Invalid("choices", "These picks do not make a whole value any more. Edit the entry instead.")

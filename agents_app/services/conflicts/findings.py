@@ -43,13 +43,14 @@ def create_found(
 ) -> Conflict | None:
     """Puts a pair of entries before people: ``kind`` duplicate or contradiction, ``confidence`` 0 to 1.
 
-    None where nothing is to be done: the pair is open already, or was decided at the versions that both still have.
+    None where nothing is to be done: the pair is open already, was decided at the versions that both still have, or is
+    of two agents and a restriction keeps one of the values with its agent.
     Raises NotFound when one of them is gone, Invalid for an entry paired with itself.
     """
     if kind not in KINDS:
         raise Invalid("kind", "A job finds duplicates and contradictions.")
     one, two = locked_pair(pk_of(entry), pk_of(other))
-    if open_finding(one, two) is not None or decided_already(one, two):
+    if open_finding(one, two) is not None or decided_already(one, two) or duplicates.restricted_between(one, two):
         return None
     severity = severity_of(one, clashes=preview_all(case_of_finding(one, two))["merge_content"].clashes, deletes=False)
     conflict = Conflict.objects.create(
@@ -101,10 +102,13 @@ def decided_already(one: ContextEntry, two: ContextEntry) -> bool:
 def settle_other(conflict: Conflict, value: Any, *, principal: Principal, reason: str) -> dict[str, Any]:
     """What a decision does to the other entry: a duplicate goes, a contradicting one gets the decided value too.
 
-    Gives what is added to the evidence, so that it can be undone.
+    Gives what is added to the evidence, so that it can be undone. Raises RestrictedCategory where one agent's value
+    would go to another against a restriction.
     """
     other = conflict.other
     assert other is not None
+    if value is not MISSING:
+        duplicates.refuse_crossing(conflict.entry, other)
     wanted = MISSING if conflict.kind == Conflict.Kind.DUPLICATE else value
     before = other.sync_version
     if wanted is MISSING and value is not MISSING and other.deleted_at is None:

@@ -12,9 +12,12 @@ from django.test import Client
 from agents_app.models import Conflict
 from agents_app.services import conflicts
 from memoryhub.access.models import AuditEvent
-from memoryhub.access.principals import Principal
+from memoryhub.access.principals import Principal, system_principal
+from memoryhub.access.services import agents, tenants
 from memoryhub.access.walls import behind_walls
 from memoryhub.registry.models import ContextEntry
+from memoryhub.registry.services import entries
+from memoryhub.registry.services.drafts import Draft
 from tests.agents_app.admin.reviewing import (
     BASE,
     CURRENT,
@@ -29,7 +32,7 @@ from tests.agents_app.admin.reviewing import (
     resolve,
     url,
 )
-from tests.registry.admin.test_entries import stored
+from tests.registry.admin.test_entries import stored, writer
 
 HOSTILE = "<script>alert(1)</script>{{ 7*7 }}\u202egnp\u200b\" onload='x'"
 POSTS = ["preview", "resolve", "reapply", "present"]
@@ -392,6 +395,19 @@ def test_two_entries_that_say_the_same_become_one(db: None, sign_in: Any) -> Non
     assert entry_of(found.pk).value == BASE | {"tier": "gold"}
     with behind_walls(EVERYTHING):
         assert ContextEntry.objects.get(pk=two).deleted_at is not None
+
+
+def test_a_reviewer_of_duplicates_is_told_whom_merging_lets_read(db: None, sign_in: Any) -> None:
+    job = system_principal("detection", "acme")
+    tenants.ensure(principal=job, tenant_id="acme")
+    agents.ensure(principal=job, tenant_id="acme", agent_id="mallory")
+    one, two = (
+        entries.store(Draft(key="day", value="Tuesday", scope="agent"), principal=writer(agent=agent)).entry_id
+        for agent in ("crm-bot", "mallory")
+    )
+    found = conflicts.create_found("duplicate", one, two, confidence=0.9, evidence={}, principal=job)
+    assert found is not None
+    assert "merging lets mallory read this memory" in page_of(sign_in("Conflict reviewer"), found.pk)
 
 
 def test_take_next_gives_the_most_pressing_one_that_nobody_has(db: None, sign_in: Any) -> None:

@@ -17,12 +17,13 @@ from agents_app.services import conflicts
 from agents_app.services.conflicts import Place
 from agents_app.services.conflicts.reach import conflicts_in_reach, governing
 from agents_app.services.conflicts.upkeep import step, work
+from agents_app.services.sharing import RuleChange, save_rules
 from memoryhub.access.exceptions import Forbidden, Invalid, NotFound
 from memoryhub.access.models import AuditEvent, Grant
 from memoryhub.access.principals import Principal, system_principal
 from memoryhub.access.services import agents, tenants
 from memoryhub.access.walls import behind_walls
-from memoryhub.registry.exceptions import EntryLocked
+from memoryhub.registry.exceptions import EntryLocked, RestrictedCategory
 from memoryhub.registry.models import ContextEntry, EntryVersion
 from memoryhub.registry.services import deletion, entries, sharing
 from memoryhub.registry.services.drafts import Change, Draft
@@ -508,6 +509,19 @@ def test_a_contradiction_gives_both_the_decided_value_and_is_undone_in_both():
     assert conflicts.create_found("contradiction", one, two, confidence=1, evidence={}, principal=JOB) is None
     conflicts.undo(conflict_id, principal=REVIEWER)
     assert (row(one).value, row(two).value) == ("tea", "coffee")
+
+
+def test_a_restricted_value_goes_to_no_other_agent():
+    one, two, conflict_id = found("contradiction", "tea", "coffee")
+    rule = RuleChange(category="general", action="restrict", from_agent="alice")
+    save_rules([rule], principal=system_principal("test", "acme"))
+    with pytest.raises(RestrictedCategory):
+        decide(conflict_id, choices={"": "candidate:1"})
+    assert (row(one).value, row(two).value) == ("tea", "coffee")
+    conflicts.dismiss(conflict_id, principal=REVIEWER)
+    write(two, "milk", by=ALICE)
+    for kind in ("contradiction", "duplicate"):
+        assert conflicts.create_found(kind, one, two, confidence=1, evidence={}, principal=JOB) is None
 
 
 def test_a_duplicate_is_removed_and_comes_back():

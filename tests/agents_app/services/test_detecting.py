@@ -169,6 +169,17 @@ def test_sure_duplicates_are_removed_only_where_the_setting_says_so(store, find,
     assert [(row.entry_id, row.other_id) for row in findings(job)] in ([(locked_one, locked_two)], [])
 
 
+def test_what_would_open_a_memory_to_others_is_left_to_a_person(store, find, job, monkeypatch, as_agent):
+    monkeypatch.setattr(settings.CONFIG.agents, "remove_duplicates_from", 0.9)
+    kept = store("a", TUESDAY)
+    as_agent("alice"), as_agent("mimic")
+    share(kept, principal=as_agent("alden"), agent_ids=["alice"])
+    copy = store("b", TUESDAY, "alice")
+    share(copy, principal=as_agent("alice"), agent_ids=["mimic"])
+    find()
+    assert [(row.kind, row.entry_id, row.other_id) for row in findings(job)] == [("duplicate", kept, copy)]
+
+
 def test_it_can_be_switched_off(store, find, monkeypatch):
     store("a", TUESDAY)
     store("b", THURSDAY)

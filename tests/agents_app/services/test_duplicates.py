@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from agents_app.exceptions import DifferentReach, RemovalMoved
+from agents_app.exceptions import DifferentReach, FurtherReaders, RemovalMoved
 from agents_app.models import DuplicateRemoval
 from agents_app.services import duplicates, sharing
 from agents_app.services.sharing import RuleChange
 from memoryhub.access.exceptions import Invalid, NotFound
 from memoryhub.access.models import AuditEvent, Grant
+from memoryhub.access.services import grants
 from memoryhub.access.walls import behind_walls
 from memoryhub.registry.exceptions import (
     EntryLocked,
@@ -67,7 +68,7 @@ def test_the_kept_entry_takes_over_what_only_the_other_had(pair, job, as_agent):
     assert (after.metadata["from"], after.metadata["seen"]) == ("chat", 2)
     [origin] = after.metadata["merged_from"]
     assert (origin["entry_id"], origin["key"], origin["version"]) == (str(dropped), "b", 1)
-    assert rights(kept, job) == {"alice": True, "mimic": False}
+    assert rights(kept, job) == {"alice": False, "mimic": False}
     assert row(dropped, job).deleted_at is not None
     assert entries.get(kept, principal=as_agent("mimic", user="u")).key == "a"
     with behind_walls(job):
@@ -159,9 +160,34 @@ def test_held_permanent_and_locked_entries_are_left_alone(pair, store, job, as_a
 def test_a_restricted_category_is_not_opened_by_merging(pair, job, admin):
     kept, dropped = pair
     sharing.save_rules([RuleChange(category="deploys", action="restrict", from_agent="alden")], principal=admin)
-    with pytest.raises(RestrictedCategory):
-        duplicates.remove(kept, dropped, principal=job)
-    assert row(dropped, job).deleted_at is None
+    for order in ((kept, dropped), (dropped, kept)):
+        with pytest.raises(RestrictedCategory):
+            duplicates.remove(*order, principal=job)
+    assert [row(entry_id, job).deleted_at for entry_id in pair] == [None, None]
+
+
+def test_a_copy_gives_no_right_to_write_and_rules_go_by_the_kept_entry(pair, job, as_agent, admin):
+    kept, dropped = pair
+    for name in ("friend", "reader"):
+        as_agent(name)
+    share(kept, principal=as_agent("alden"), agent_ids=["alice"])
+    share(dropped, principal=as_agent("alice"), agent_ids=["friend"], can_write=True)
+    rule = RuleChange(category="deploys", action="share", from_agent="alice", to_agents=("reader",))
+    sharing.save_rules([rule], principal=admin)
+    with behind_walls(job):
+        grants.grant(principal=job, entry_id=dropped, agent_ids=["reader"], reason=Grant.Reason.RULE)
+    duplicates.remove(kept, dropped, principal=job)
+    assert rights(kept, job) == {"alice": False, "friend": False, "mimic": False}
+
+
+def test_with_the_same_readers_only_nobody_gains_one(pair, job, as_agent):
+    kept, dropped = pair
+    share(kept, principal=as_agent("alden"), agent_ids=["alice"])
+    with pytest.raises(FurtherReaders):
+        duplicates.remove(kept, dropped, principal=job, same_readers=True)
+    share(kept, principal=as_agent("alden"), agent_ids=["mimic"])
+    duplicates.remove(kept, dropped, principal=job, same_readers=True)
+    assert rights(kept, job) == {"alice": False, "mimic": False}
 
 
 def test_entries_of_another_reach_are_refused(pair, store, job):

@@ -7,13 +7,14 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from agents_app.api.conflict_inputs import ConflictAttributesInput
 from agents_app.models import Conflict, FeedItem, Replica, Strategy
 from agents_app.selectors_feed import MOST_ITEMS
 from agents_app.services.pushing import DELETE, PUT
 from memoryhub.access.api.fields import Choice
 from memoryhub.access.api.pagination import PageQuery
 from memoryhub.access.api.serializers import Input, Output
-from memoryhub.registry.api.fields import AnyValue, JSONObject, Name, Text
+from memoryhub.registry.api.fields import AnyValue, Name, Text
 from memoryhub.registry.api.serializers import EntryOutput
 
 LARGEST_SEQ = 2**53 - 1
@@ -67,9 +68,7 @@ class PushedChangeInput(Input):
         max_value=2**31 - 1,
         help_text="The version that it was made from; null: created on the replica.",
     )
-    attributes = JSONObject(
-        required=False, help_text="category, importance, memory_type, tags, metadata, layer, priority."
-    )
+    attributes = ConflictAttributesInput(required=False)
     written_at = serializers.DateTimeField(
         required=False, allow_null=True, help_text="By the replica's clock; with a time zone."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,12 +23,15 @@ from memoryhub.access.principals import Principal
 from memoryhub.access.walls import behind_walls, verb
 from memoryhub.registry.models import ContextEntry
 
+logger = logging.getLogger(__name__)
+
 PUT, DELETE = "put", "delete"
 #: Holds the place of the answer: a twin of the same push waits here until this one is done.
 BEGIN = """
 INSERT INTO memory_pushed_changes (tenant_id, replica_id, change_id, answer) VALUES (%s, %s, %s, '{}')
 ON CONFLICT (replica_id, change_id) DO NOTHING RETURNING id
 """
+NOT_THERE = "The change names something that is not there any more. Correct it and send it again."
 COUNTERS = {"applied": "applied", "merged": "merged", "conflict": "conflicts", "rejected": "rejected"}
 
 Answer = dict[str, Any]
@@ -90,6 +94,10 @@ def push_one(replica: Replica, edit: Edit | Unreadable, principal: Principal) ->
             return carried_out_once(replica, edit, caller)
     except HubError as error:
         return answer(edit.change_id, outcome="rejected", code=error.code, detail=error.message)
+    except IntegrityError:
+        # perhaps only at the commit: one change that names what is not there must not refuse the others
+        logger.exception("Change %s of replica %s could not be stored.", edit.change_id, replica.pk)
+        return answer(edit.change_id, outcome="rejected", code="invalid", detail=NOT_THERE)
 
 
 def carried_out_once(replica: Replica, edit: Edit, caller: Principal) -> Answer:

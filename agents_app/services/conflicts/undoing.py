@@ -76,6 +76,7 @@ def result_moved(conflict: Conflict, entry: ContextEntry) -> ResultMoved:
 def back_to(entry: ContextEntry, number: int, *, principal: Principal, reason: str) -> int:
     """Writes what the locked entry was at that version as its newest one."""
     old = EntryVersion.objects.get(entry=entry, version=number)
+    decider = deciding_principal(principal)
     attributes: dict[str, Any] = {}
     if not old.attributes.get("deleted"):
         now = attributes_of(entry)
@@ -84,10 +85,11 @@ def back_to(entry: ContextEntry, number: int, *, principal: Principal, reason: s
             for name, said in attributes_of_version(old).items()
             if name not in LEFT and compare(now[name], said)
         }
+        parent = attributes.get("parent_id")
+        if parent and not writing.may_have_parent(entry, UUID(parent), decider):
+            del attributes["parent_id"]
     value = MISSING if old.attributes.get("deleted") else old.value
-    return writing.write(
-        entry, value, attributes, principal=deciding_principal(principal), did="restored", reason=reason
-    )
+    return writing.write(entry, value, attributes, principal=decider, did="restored", reason=reason)
 
 
 def reopened(conflict: Conflict, entry: ContextEntry) -> Conflict | None:

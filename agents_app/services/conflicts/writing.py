@@ -13,7 +13,7 @@ from django.db.models import F
 from django.db.models.functions import Least
 
 from agents_app.resolution.merging import Problem
-from memoryhub.access.exceptions import Invalid
+from memoryhub.access.exceptions import Invalid, NotFound
 from memoryhub.access.principals import Principal
 from memoryhub.registry.diffs import MISSING
 from memoryhub.registry.models import ContextEntry, EntryVersion, Layer, MemoryType, Priority
@@ -49,9 +49,27 @@ def write(
     if value is MISSING:
         return remove(entry, principal=principal, reason=reason, lock=lock)
     change = Change(value=value, reason=reason, **named(attributes))
+    if isinstance(change.parent_id, UUID):
+        check_parent(entry, change.parent_id, principal)
     order = changing_order(change, entry.pk, revive=not is_present(entry))
     act = acts.storing(principal, key=entry.key, value=value, reason=reason, did=did) | shown(lock)
     return entries.write(order, act, principal).sync_version
+
+
+def check_parent(entry: ContextEntry, parent_id: UUID, principal: Principal) -> None:
+    """A parent is another entry that the caller sees, of the entry's tenant. Raises Invalid, ParentNotFound."""
+    if parent_id == entry.pk:
+        raise Invalid("parent_id", "This entry cannot have that parent.")
+    caller = principal if entry.tenant_id is None else principal.within(entry.tenant_id)
+    entries.check_parent(parent_id, caller)
+
+
+def may_have_parent(entry: ContextEntry, parent_id: UUID, principal: Principal) -> bool:
+    try:
+        check_parent(entry, parent_id, principal)
+    except (Invalid, NotFound):
+        return False
+    return True
 
 
 def note_time(entry_id: UUID, version: int, written_at: datetime | None) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import IntegrityError
 
 from agents_app.models import PushedChange, Replica
+from agents_app.services import pushing
 from memoryhub.access.models import AuditEvent
 from memoryhub.registry.models import ContextEntry, EntryVersion
 from tests.agents_app.feeds import relay, rows
@@ -210,6 +212,28 @@ def test_a_page_takes_few_statements(alden, alice, django_assert_max_num_queries
 
 
 # -- pushes ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "attributes", [{"parent_id": str(uuid4())}, {"tags": ["x"] * 101}, {"category": "x" * 3000}, {"layer": 3}]
+)
+def test_what_may_not_be_said_of_an_entry_refuses_only_its_change(push, attributes):
+    refused, applied = push(edit("a", attributes=attributes), edit("b"))
+    assert (refused["outcome"], refused["code"]) == ("rejected", "invalid")
+    assert applied["outcome"] == "applied"
+
+
+def test_a_change_that_the_database_refuses_harms_no_other(push, monkeypatch):
+    def break_off(edit: Any, replica: Any, caller: Any) -> Any:
+        if edit.key == "a":
+            raise IntegrityError("a foreign key")
+        return submitted(edit, replica, caller)
+
+    submitted = pushing.submitted
+    monkeypatch.setattr(pushing, "submitted", break_off)
+    refused, applied = push(edit("a"), edit("b"))
+    assert (refused["outcome"], refused["code"]) == ("rejected", "invalid")
+    assert applied["outcome"] == "applied"
 
 
 def test_what_was_made_offline_keeps_its_id(push, alden):

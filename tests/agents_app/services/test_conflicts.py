@@ -616,6 +616,32 @@ def test_erasing_an_entry_takes_its_conflicts_along():
     assert not SyncEvent.objects.filter(object_id=conflict_id).exists()
 
 
+@pytest.mark.parametrize("whose", ["nobody", "other", "itself"])
+def test_a_parent_is_an_entry_that_the_agent_sees(whose):
+    entry_id = entry_of("a")
+    parent: Any = {"nobody": uuid4(), "itself": entry_id}.get(whose)
+    if whose == "other":
+        job = system_principal("test", "globex")
+        with behind_walls(job):
+            tenants.ensure(principal=job, tenant_id="globex")
+            agents.ensure(principal=job, tenant_id="globex", agent_id="zed")
+            parent = entry_of("theirs", by=agent("zed", tenant="globex"))
+    with pytest.raises((Invalid, NotFound)):
+        submit(entry_id, "b", attributes={"parent_id": str(parent)})
+    assert row(entry_id).sync_version == 1
+
+
+def test_undoing_leaves_out_a_parent_that_is_gone():
+    parent = entries.store(Draft(key="parent", value=1, scope="tenant"), principal=ALDEN).entry_id
+    entry_id = entry_of("a", parent_id=parent)
+    write(entry_id, "b")
+    conflict_id = submit(entry_id, "c", attributes={"parent_id": None}, strategy="latest_wins").conflict_id
+    assert (row(entry_id).value, row(entry_id).parent_id) == ("c", None)
+    deletion.erase(parent, principal=ADMIN, reason="asked to")
+    conflicts.undo(conflict_id, principal=REVIEWER)
+    assert (row(entry_id).value, row(entry_id).parent_id) == ("b", None)
+
+
 def upkeep() -> dict[str, int]:
     with role("memoryhub_system"):
         return dict(work(principal=system_principal("conflicts"), limit=10))

@@ -8,7 +8,7 @@ restriction keeps with its agent stays there: then it is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -27,7 +27,7 @@ from memoryhub.registry.exceptions import RestrictedCategory
 from memoryhub.registry.models import ContextEntry, GroupMember, Relationship, Scope
 from memoryhub.registry.models.entries import ClockTimestamp
 from memoryhub.registry.services import acts, entries, versions
-from memoryhub.registry.services.amendments import amend, amend_many, amendable, check_removable
+from memoryhub.registry.services.amendments import amend, amend_many, amendable, check_lock, check_removable
 from memoryhub.registry.services.drafts import Change, changing_order
 from memoryhub.registry.services.sharing import refuse_restricted
 
@@ -240,6 +240,7 @@ def take_over_family(kept: ContextEntry, dropped: ContextEntry, principal: Princ
     """Children get the kept entry as their parent, and it takes the dropped one's places in groups."""
     children = children_of(dropped.pk, other_than=kept.pk)
     if children:
+        check_locks(children, principal)
         amend_many(children, did="changed", principal=principal, reason="its parent was a duplicate", parent=kept.pk)
     groups = GroupMember.objects.filter(entry=dropped).exclude(group__members__entry=kept)
     places = [GroupMember(tenant_id=place.tenant_id, group_id=place.group_id, entry=kept) for place in groups]
@@ -250,6 +251,12 @@ def take_over_family(kept: ContextEntry, dropped: ContextEntry, principal: Princ
 def children_of(parent: UUID, *, other_than: UUID) -> list[UUID]:
     found = ContextEntry.objects.filter(parent_id=parent).exclude(pk=other_than).order_by("pk")
     return list(found.select_for_update(of=("self",)).values_list("pk", flat=True))
+
+
+def check_locks(children: Sequence[UUID], principal: Principal) -> None:
+    """A new parent is a version of the child: whoever holds a lock of it comes first."""
+    for child in children:
+        check_lock(child, principal)
 
 
 # -- undo ----------------------------------------------------------------------------------------------
@@ -307,11 +314,10 @@ def give_back_right(entry_id: UUID, granted: dict[str, Any], principal: Principa
 
 def give_back_family(removal: DuplicateRemoval, principal: Principal) -> None:
     named = removal.moved.get("children", [])
-    still: Iterable[UUID] = ContextEntry.objects.filter(pk__in=named, parent_id=removal.kept_id).values_list(
-        "pk", flat=True
-    )
-    children = list(still)
+    still = ContextEntry.objects.filter(pk__in=named, parent_id=removal.kept_id).values_list("pk", flat=True)
+    children = list(still.select_for_update(of=("self",)).order_by("pk"))
     if children:
+        check_locks(children, principal)
         amend_many(children, did="changed", principal=principal, reason="its parent is back", parent=removal.dropped_id)
     GroupMember.objects.filter(entry_id=removal.kept_id, group_id__in=removal.moved.get("groups", [])).delete()
 

@@ -117,6 +117,22 @@ def test_relationships_children_and_groups_go_over_and_back(pair, store, job):
         assert not GroupMember.objects.filter(group=group, entry_id=kept).exists()
 
 
+def test_a_child_that_somebody_holds_stands_in_the_way_of_removal_and_undo(pair, store, job, as_agent):
+    kept, dropped = pair
+    child = store("alice", "child", parent_id=dropped)
+    holder = as_agent("alice", user="u")
+    locks.acquire(child, principal=holder)
+    with pytest.raises(EntryLocked):
+        duplicates.remove(kept, dropped, principal=job)
+    assert (row(child, job).sync_version, row(dropped, job).deleted_at) == (1, None)
+    locks.force_release(child, principal=job, reason="test")
+    removed = duplicates.remove(kept, dropped, principal=job)
+    locks.acquire(child, principal=holder)
+    with pytest.raises(EntryLocked):
+        duplicates.undo(removed.removal_id, principal=job)
+    assert (row(child, job).sync_version, row(child, job).parent_id) == (2, kept)
+
+
 def test_a_relationship_that_the_kept_entry_has_already_is_not_doubled(pair, store, job):
     kept, dropped = pair
     other = store("alice", "other", 2)

@@ -62,6 +62,17 @@ def make_entry(tenant: str, key: str = "k") -> ContextEntry:
         return ContextEntry.objects.create(key=key, layer="long_term", scope="tenant", tenant_id=tenant, value=1)
 
 
+def test_functions_with_the_owners_rights_look_into_temporary_tables_last():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.proname, (SELECT c FROM unnest(p.proconfig) c WHERE c LIKE 'search_path=%') FROM pg_proc p "
+            "WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace"
+        )
+        paths = dict(cursor.fetchall())
+    assert "agents_allocation" in paths
+    assert [name for name, path in paths.items() if not (path or "").endswith(", pg_temp")] == []
+
+
 def test_without_a_tenant_there_are_no_rows():
     make_entry("a")
     with transaction.atomic():

@@ -64,9 +64,9 @@ def committed(entry: ContextEntry, ranks: dict[str, int]) -> Committed:
 
 
 def decided_by_person(entry: ContextEntry) -> bool:
-    """The newest version is what a reviewer decided."""
+    """The newest version is what a reviewer decided; an agent's strategy for its own memory is no person."""
     decided = Conflict.objects.filter(entry=entry, version_after=entry.sync_version, status=Conflict.Status.RESOLVED)
-    return bool(decided.exclude(decided_by=AUTOMATIC).exists())
+    return bool(decided.exclude(decided_by__in=[AUTOMATIC, entry.agent_id or entry.owner]).exists())
 
 
 def written_at(entry: ContextEntry) -> datetime:

@@ -21,8 +21,8 @@ from memoryhub.registry.models import ContextEntry, EphemeralEntry
 from memoryhub.registry.models.entries import EntryQuerySet
 from memoryhub.registry.services.addresses import writing_address
 
-#: What the holder's name of a lock begins with that a reviewer has.
-REVIEW = "review:"
+#: What the holder's name of a lock begins with that a reviewer has. The space keeps agents from naming themselves so.
+REVIEW = "review: "
 
 
 def governs(principal: Principal) -> bool:
@@ -66,11 +66,13 @@ def visible_id(entry_id: UUID, principal: Principal) -> UUID:
 
 
 def by_place(place: Place, principal: Principal) -> UUID | None:
+    """The entry there, if any. At another agent's place nobody learns of what was not granted."""
     caller = principal.naming(user_id=place.user_id, session_id=place.session_id)
     address = dict(writing_address(place.scope, caller, agent_id=place.agent_id))
-    address.pop("grantee", None)
+    granted_only = address.pop("grantee", None) is not None
     columns = {name: address.get(name) for name in ("scope", "tenant_id", "user_id", "session_id", "agent_id")}
-    found: UUID | None = ContextEntry.objects.filter(key=place.key, **columns).values_list("pk", flat=True).first()
+    rows = ContextEntry.objects.visible_to(caller) if granted_only else ContextEntry.objects.all()
+    found: UUID | None = rows.filter(key=place.key, **columns).values_list("pk", flat=True).first()
     return found
 
 

@@ -14,7 +14,7 @@ from memoryhub.access.exceptions import Forbidden, Invalid, Unauthenticated
 from memoryhub.access.principals import Principal
 from memoryhub.access.remembered import Remembered
 from memoryhub.access.services import keys
-from memoryhub.access.services.agents import AGENT_ID
+from memoryhub.access.services.agents import AGENT_ID, check_not_reserved
 
 AGENT_HEADER = "X-Agent-Id"
 FENCE_HEADER = "Lock-Fence"
@@ -71,6 +71,7 @@ def acting_agent(request: Request, bound: str | None) -> str | None:
         return bound
     if not AGENT_ID.fullmatch(named := as_utf8(named)):
         raise Invalid(AGENT_HEADER, "Name the acting agent in 1 to 200 characters without spaces.")
+    check_not_reserved(AGENT_HEADER, named)
     if bound and named != bound:
         raise Forbidden("This key is bound to another agent.", code="agent_mismatch")
     return named

@@ -12,6 +12,8 @@ from memoryhub.access.services import audit
 from memoryhub.access.walls import behind_walls, verb
 
 AGENT_ID = re.compile(r"[^\s\x00-\x1f\x7f]{1,200}")
+#: What the hub's own names begin with, in locks and in the audit trail.
+RESERVED = ("review:", "system:")
 
 
 @verb
@@ -77,6 +79,13 @@ def known(*, principal: Principal, agent_id: str) -> Agent:
 def checked_agent_id(agent_id: str) -> None:
     if not AGENT_ID.fullmatch(agent_id):
         raise Invalid("agent_id", "Name the agent in 1 to 200 characters without spaces.")
+    check_not_reserved("agent_id", agent_id)
+
+
+def check_not_reserved(field: str, agent_id: str) -> None:
+    """Raises Invalid for a name that could be taken for a reviewer or for the hub itself."""
+    if agent_id.lower().startswith(RESERVED):
+        raise Invalid(field, f"Names that begin with {' or '.join(RESERVED)} are the hub's own. Choose another name.")
 
 
 def record(action: str, principal: Principal, agent: Agent, **values: Any) -> None:

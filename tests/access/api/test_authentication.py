@@ -157,7 +157,7 @@ def test_an_agent_that_is_switched_off_is_refused(api):
     assert (answer.status_code, answer.json()["code"]) == (403, "agent_inactive")
 
 
-@pytest.mark.parametrize("name", ["", "a b", "x" * 201, "a\tb"])
+@pytest.mark.parametrize("name", ["", "a b", "x" * 201, "a\tb", "review:rita", "System:jobs"])
 def test_agent_names_are_checked(api, name):
     answer = api().get("/memory/notes", headers={"X-Agent-Id": name})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "X-Agent-Id")

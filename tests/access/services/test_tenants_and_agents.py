@@ -72,8 +72,8 @@ def test_an_agent_needs_its_tenant():
         agents.ensure(principal=SYSTEM, tenant_id="nowhere", agent_id="a")
 
 
-@pytest.mark.parametrize("name", ["", "a b", "a\n", "x" * 201, "\x00"])
-def test_agent_ids_have_no_spaces(tenant, name):
+@pytest.mark.parametrize("name", ["", "a b", "a\n", "x" * 201, "\x00", "review:rita", "system:jobs"])
+def test_agent_ids_have_no_spaces_and_are_none_of_the_hubs_own(tenant, name):
     with pytest.raises(Invalid):
         agents.ensure(principal=SYSTEM, tenant_id=tenant, agent_id=name)
 

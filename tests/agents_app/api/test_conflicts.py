@@ -201,7 +201,7 @@ def test_a_hold_keeps_writers_off(alden: HubClient, alice: HubClient, boss: HubC
     held = ok(boss.post(f"{CONFLICTS}/{conflict_id}/hold", {"seconds": 60}))
     assert held["held_until"]
     refused = ok(alden.post(STORE, {"key": "plan", "value": 1, "scope": "tenant"}), 409)
-    assert (refused["code"], refused["holder"]) == ("locked", "review:boss")
+    assert (refused["code"], refused["holder"]) == ("locked", "review: boss")
     assert ok(alice.post(CONFLICTS, change(entry_id, base_version=2)), 409)["code"] == "locked"
     assert ok(boss.post(f"{CONFLICTS}/{conflict_id}/hold", {"on": False}))["held_until"] is None
     ok(alden.post(STORE, {"key": "plan", "value": 1, "scope": "tenant"}))

@@ -15,6 +15,7 @@ from agents_app.exceptions import ConflictMoved, ResultMoved
 from agents_app.models import AgentProfile, Candidate, Conflict, SyncRun
 from agents_app.services import conflicts
 from agents_app.services.conflicts import Place
+from agents_app.services.conflicts.cases import decided_by_person
 from agents_app.services.conflicts.reach import conflicts_in_reach, governing
 from agents_app.services.conflicts.upkeep import step, work
 from agents_app.services.sharing import RuleChange, save_rules
@@ -23,9 +24,9 @@ from memoryhub.access.models import AuditEvent, Grant
 from memoryhub.access.principals import Principal, system_principal
 from memoryhub.access.services import agents, tenants
 from memoryhub.access.walls import behind_walls
-from memoryhub.registry.exceptions import EntryLocked, RestrictedCategory
+from memoryhub.registry.exceptions import EntryLocked, NotLockHolder, RestrictedCategory
 from memoryhub.registry.models import ContextEntry, EntryVersion
-from memoryhub.registry.services import deletion, entries, sharing
+from memoryhub.registry.services import deletion, entries, locks, sharing
 from memoryhub.registry.services.drafts import Change, Draft
 from memoryhub.sync.models import SyncEvent
 from tests.conftest import role
@@ -288,6 +289,39 @@ def test_attributes_are_merged_and_picked_beside_the_value():
     assert (entry.importance, entry.tags) == (0.9, ["a", "b", "c"])
 
 
+def test_an_owners_automatic_decision_is_no_persons():
+    entry_id = entry_of("old", scope="agent")
+    sharing.share(entry_id, principal=ALDEN, agent_ids=["alice"], can_write=True)
+    write(entry_id, "edited")
+    waiting = submit(entry_id, "offered", strategy="manual_review").conflict_id
+    conflicts.resolve(waiting, principal=ALDEN, strategy="latest_wins")
+    with behind_walls(JOB):
+        assert not decided_by_person(row(entry_id))
+    conflicts.undo(waiting, principal=ALDEN, reopen=True)
+    decide(Conflict.objects.get(status="open").pk, choices={"": "candidate:1"})
+    assert decided_by_person(row(entry_id))
+
+
+def test_nobody_learns_what_another_agent_remembers():
+    entry_id = entry_of("mine", scope="agent")
+    codes = []
+    for key in ("k", "nothing"):
+        for base in (None, 1):
+            place = Place(key=key, scope="agent", agent_id="alden")
+            codes.append(answer(place, base))
+    assert codes[:2] == codes[2:]
+    sharing.share(entry_id, principal=ALDEN, agent_ids=["alice"], can_write=True)
+    assert answer(Place(key="k", scope="agent", agent_id="alden"), 1) == "applied"
+
+
+def answer(place: Place, base: int | None) -> str:
+    try:
+        done = conflicts.submit(place, principal=ALICE, base_version=base, value="mine")
+    except NotFound as error:
+        return f"{error.code}: {error.message}"
+    return f"{done.code}: {done.why}" if done.code else done.outcome
+
+
 def test_who_may_not_write_is_rejected():
     entry_id = entry_of("mine", scope="agent")
     sharing.share(entry_id, principal=ALDEN, agent_ids=["alice"])
@@ -468,6 +502,18 @@ def test_a_hold_is_let_go_and_ends_with_a_deletion():
     conflicts.hold(conflict_id, principal=REVIEWER)
     decide(done.conflict_id, choices={"": "candidate:2"})
     assert row(entry_id).deleted_at is not None
+
+
+def test_no_agent_takes_the_hold_of_a_reviewer_by_naming_itself_so():
+    entry_id, conflict_id = clashing()
+    conflicts.hold(conflict_id, principal=REVIEWER)
+    mimic = agent("review:rita")
+    with pytest.raises(EntryLocked):
+        write(entry_id, "x", by=mimic)
+    with pytest.raises(NotLockHolder):
+        locks.release(entry_id, principal=mimic)
+    with pytest.raises(EntryLocked):
+        decide(conflict_id, by=replace(ADMIN, name="ben", agent_id=None), strategy="latest_wins")
 
 
 def test_conflicts_are_assigned_and_snoozed():

@@ -64,7 +64,9 @@ class FeedItem(models.Model):
             models.UniqueConstraint(fields=["tenant_id", "agent_id", "seq"], name="feed_number_once"),
             models.UniqueConstraint(fields=["object_id", "tenant_id", "agent_id"], name="feed_newest_of_object"),
         ]
-        indexes = [models.Index(fields=["at"], condition=models.Q(kind="gone"), name="feed_tombstones_age")]
+        indexes = [
+            models.Index(fields=["at"], condition=models.Q(kind__in=["gone", "conflict"]), name="feed_tombstones_age")
+        ]
 
     def __str__(self) -> str:
         return f"{self.agent_id} #{self.seq}: {self.kind} {self.object_id}"

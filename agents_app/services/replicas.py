@@ -21,8 +21,9 @@ from memoryhub.sync.models import HubEpoch
 PURGE = """
 WITH old AS MATERIALIZED (
   SELECT i.id, i.tenant_id, i.agent_id, i.seq FROM memory_change_feed i
-  WHERE i.at < now() - make_interval(days => %(days)s) AND (i.kind = 'gone' OR (i.kind = 'conflict' AND NOT EXISTS (
-    SELECT FROM memory_conflicts c WHERE c.id = i.object_id AND c.status = 'open')))
+  WHERE i.at < now() - make_interval(days => %(days)s) AND i.kind IN ('gone', 'conflict')
+    AND (i.kind = 'gone' OR NOT EXISTS (
+      SELECT FROM memory_conflicts c WHERE c.id = i.object_id AND c.status = 'open'))
   ORDER BY i.at, i.id LIMIT %(limit)s
 ), locked AS MATERIALIZED (
   SELECT agents_feed_lock(ARRAY(SELECT DISTINCT tenant_id FROM old)) AS taken

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from agents_app.models import Conflict, FeedItem, PushedChange
@@ -14,6 +15,7 @@ from agents_app.services import conflicts, pushing, replicas
 from agents_app.services.pushing import Edit
 from memoryhub.access.ids import new_id
 from memoryhub.access.principals import Principal, system_principal
+from memoryhub.access.walls import behind_walls
 from memoryhub.registry.services import deletion, entries, sharing
 from memoryhub.registry.services.drafts import Draft
 from memoryhub.sync.models import Delivery
@@ -108,6 +110,13 @@ def test_a_conflict_that_falls_with_its_entry_is_left_out(alden, disputed, job):
     assert [kind for _, kind, _ in copy.pull()] == ["gone"]
     assert not rows(Conflict.objects.all())
     assert copy.cursor == max(row.seq for row in rows(FeedItem.objects.filter(agent_id="alden")))
+
+
+def test_the_purge_reads_the_index_of_what_it_removes(alden):
+    with behind_walls(system_principal("test")), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("EXPLAIN " + replicas.PURGE, {"days": 30, "limit": 100})
+        assert "feed_tombstones_age" in str(cursor.fetchall())
 
 
 def test_old_news_is_purged_and_open_conflicts_stay(alden, disputed):

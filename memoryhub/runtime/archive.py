@@ -36,6 +36,17 @@ UPDATE public.memory_hub_epoch SET
   epoch = greatest(epoch + 1, extract(epoch FROM clock_timestamp() - timestamptz '2025-01-01 00:00Z')::integer),
   changed_at = clock_timestamp();
 """
+# Numbers of the other server's transactions, which are over; this server may be far behind them. A backup may be older
+# than the table.
+FORGET_TRANSACTIONS = b"""
+DO $$ BEGIN
+  IF EXISTS (SELECT FROM information_schema.columns
+             WHERE table_schema = 'public' AND table_name = 'memory_regrants' AND column_name = 'starts_after') THEN
+    UPDATE public.memory_regrants SET starts_after = 0
+    WHERE status IN ('waiting', 'running') AND starts_after IS NOT NULL;
+  END IF;
+END $$;
+"""
 #: pg_restore writes it for servers that do not know it yet.
 UNKNOWN_BEFORE_17 = b"SET transaction_timeout = 0;\n"
 
@@ -120,7 +131,7 @@ def stream(reader: list[str], writer: list[str], url: str) -> None:
             if source.wait():
                 # psql commits at the end of its input: an archive that broke off must not come so far
                 target.kill()
-            target.stdin.write(RAISE_EPOCH)
+            target.stdin.write(RAISE_EPOCH + FORGET_TRANSACTIONS)
             target.stdin.close()
         except BrokenPipeError:
             source.kill()

@@ -14,6 +14,7 @@ from memoryhub.access.walls import behind_walls
 from memoryhub.registry.services import entries
 from memoryhub.registry.services import sharing as by_hand
 from memoryhub.registry.services.drafts import Draft
+from memoryhub.runtime import archive
 
 
 @pytest.fixture
@@ -120,6 +121,17 @@ def test_an_error_is_shown_and_given_up_in_the_end_and_can_be_retried(job, keep,
         regranting.retry(failed.pk, principal=job)
     assert run(job)["granted"] == 1
     assert regrant(job).error == ""
+
+
+def test_a_restored_one_does_not_wait_for_transactions_of_the_other_server(job, keep):
+    rule(job)
+    with behind_walls(job), connection.cursor() as cursor:
+        Regrant.objects.update(starts_after=2**60)
+        cursor.execute(archive.FORGET_TRANSACTIONS.decode())
+    assert regrant(job).starts_after == 0
+    keep("k")
+    run(job)
+    assert regrant(job).status == "done"
 
 
 def test_other_tenants_are_left_alone(job, keep, api):

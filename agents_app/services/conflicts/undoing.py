@@ -22,6 +22,16 @@ from memoryhub.registry.models import ContextEntry, EntryVersion
 
 #: A compensating version leaves these as they are: when an entry ends and where it came from is no part of a decision.
 LEFT = ("expires_at", "session_id")
+#: What the evidence says of the former question only: who asks again wants no strategy to decide, and nothing is
+#: written yet that could be undone.
+DECIDED = (
+    records.FAILED,
+    "tries",
+    records.RAISED,
+    findings.REMOVAL,
+    findings.OTHER_BEFORE,
+    findings.OTHER_AFTER,
+)
 
 
 @verb
@@ -110,7 +120,7 @@ def reopened(conflict: Conflict, entry: ContextEntry) -> Conflict | None:
         strategy=conflict.strategy,
         escalation_reason=why,
         confidence=conflict.confidence,
-        evidence=conflict.evidence,
+        evidence={name: said for name, said in conflict.evidence.items() if name not in DECIDED},
         assignee=conflict.assignee,
     )
     for candidate in conflict.candidates.all():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -20,11 +21,17 @@ from agents_app.services.conflicts.severity import one_up
 from memoryhub.access.exceptions import HubError
 from memoryhub.access.principals import Principal
 from memoryhub.access.walls import behind_walls, verb
+from memoryhub.registry.exceptions import EntryLocked
 from memoryhub.registry.models import ContextEntry
 from memoryhub.registry.services.drafts import UNSET
 
+logger = logging.getLogger(__name__)
+
+ALL = Q()
 #: A strategy that failed so often is left to people.
 MOST_TRIES = 5
+#: A slice of a sync run is one transaction: it holds the rows of no more entries than this.
+MOST_IN_STEP = 5
 
 
 def step(run: SyncRun, *, principal: Principal, limit: int) -> Mapping[str, int]:
@@ -33,8 +40,11 @@ def step(run: SyncRun, *, principal: Principal, limit: int) -> Mapping[str, int]
     of_agent = Q(mine, tenant_id=run.tenant_id)
     if run.user_id is not None:
         of_agent &= Q(user_id=run.user_id)
-    did = upkeep(of_agent, principal=principal, limit=limit)
-    more = {"more": 1} if sum(did.values()) >= limit else {}
+    if run.started_at is not None:  # what was tried in this run is left to the next one
+        of_agent &= Q(updated_at__lt=run.started_at)
+    most = min(limit, MOST_IN_STEP)
+    did = upkeep(of_agent, principal=principal, limit=most)
+    more = {"more": 1} if sum(did.values()) >= most else {}
     return {**did, **more}
 
 
@@ -43,32 +53,65 @@ def work(*, principal: Principal, limit: int) -> Mapping[str, int]:
     return upkeep(Q(), principal=principal, limit=limit)
 
 
-@verb
 def upkeep(which: Q, *, principal: Principal, limit: int) -> dict[str, int]:
-    """Handles up to ``limit`` open conflicts. Repeating it changes nothing."""
-    resolved = failed = 0
-    for conflict in due(which, limit, Q(evidence__has_key=records.FAILED, evidence__tries__lt=MOST_TRIES)):
-        done = retry(conflict, principal)
-        resolved, failed = resolved + done, failed + (not done)
-    overdue = Q(due_at__lt=timezone.now()) & ~Q(evidence__has_key=records.RAISED)
-    raised = [raise_severity(conflict, principal) for conflict in due(which, limit - resolved - failed, overdue)]
-    return {"conflicts_resolved": resolved, "conflicts_failed": failed, "conflicts_escalated": len(raised)}
+    """Handles up to ``limit`` open conflicts, each in a transaction of its own. Repeating it changes nothing."""
+    failing, overdue = work_of(which, principal=principal, limit=limit)
+    done = [retry(conflict, principal) for conflict in failing]
+    raised = [raise_severity(conflict, principal) for conflict in overdue]
+    return {
+        "conflicts_resolved": done.count(True),
+        "conflicts_failed": done.count(False),
+        "conflicts_escalated": raised.count(True),
+    }
+
+
+@verb
+def work_of(which: Q, *, principal: Principal, limit: int) -> tuple[list[Conflict], list[Conflict]]:
+    """What failed and is tried again, and what is past due; not locked."""
+    failing = list(due(which, limit, Q(evidence__has_key=records.FAILED, evidence__tries__lt=MOST_TRIES)))
+    return failing, list(due(which, limit - len(failing), past_due()))
+
+
+def past_due() -> Q:
+    return Q(due_at__lt=timezone.now()) & ~Q(evidence__has_key=records.RAISED)
 
 
 def due(which: Q, limit: int, condition: Q) -> QuerySet[Conflict]:
+    """The longest untouched first, so that what fails again and again keeps nothing else waiting."""
     found = Conflict.objects.filter(which, condition, status=Conflict.Status.OPEN)
-    return found.select_related("entry").order_by("created_at", "pk")[: max(limit, 0)]
+    return found.order_by("updated_at", "pk")[: max(limit, 0)]
 
 
-def retry(conflict: Conflict, principal: Principal) -> bool:
-    """Lets the strategy that failed try again, as the agent that submitted the change; False where it stays open."""
+def still_open(conflict: Conflict, condition: Q = ALL) -> Conflict | None:
+    """The conflict as it is now, locked; None where it was decided or somebody is at it."""
+    rows = Conflict.objects.select_related("entry").select_for_update(skip_locked=True, of=("self",))
+    found: Conflict | None = rows.filter(condition, pk=conflict.pk, status=Conflict.Status.OPEN).first()
+    return found
+
+
+def retry(conflict: Conflict, principal: Principal) -> bool | None:
+    """Lets the strategy that failed try again, as the agent that submitted the change; False where it stays open.
+
+    None where the entry is locked: that says nothing of the strategy, and is not counted.
+    """
     caller = principal.within(conflict.tenant_id)
     try:
         with transaction.atomic(), behind_walls(caller):
             return decide_again(conflict, caller)
+    except EntryLocked:
+        with behind_walls(caller):
+            records.note_of(conflict)
+        return None
+    except (OperationalError, InterfaceError):
+        raise
     except HubError as error:
-        tried(conflict, error.message)
-        return False
+        why = error.message
+    except Exception as error:
+        logger.exception("Conflict %s could not be decided again.", conflict.pk)
+        why = type(error).__name__
+    with behind_walls(caller):
+        tried(conflict, why)
+    return False
 
 
 def decide_again(seen: Conflict, principal: Principal) -> bool:
@@ -115,18 +158,23 @@ def offered_by(conflict: Conflict, winner: str) -> str | None:
 
 
 def tried(conflict: Conflict, why: str) -> None:
-    tries: dict[str, Any] = {"tries": int(conflict.evidence.get("tries", 0)) + 1}
-    reason = f"{conflict.evidence.get(records.FAILED)} failed: {why}"
-    records.note_of(conflict, evidence=conflict.evidence | tries, escalation_reason=reason)
+    """Counts a try of what is still open; what others noted meanwhile stays."""
+    found = still_open(conflict)
+    if found is None:
+        return
+    tries: dict[str, Any] = {"tries": int(found.evidence.get("tries", 0)) + 1}
+    reason = f"{found.evidence.get(records.FAILED)} failed: {why}"
+    records.note_of(found, evidence=found.evidence | tries, escalation_reason=reason)
 
 
-def raise_severity(conflict: Conflict, principal: Principal) -> Conflict:
-    """One level up, once: it is past due."""
+def raise_severity(conflict: Conflict, principal: Principal) -> bool:
+    """One level up, once: it is past due. False where it was decided or raised meanwhile."""
     caller = principal.within(conflict.tenant_id)
     with behind_walls(caller):
-        before = conflict.severity
-        records.note_of(conflict, severity=one_up(before), evidence=conflict.evidence | {records.RAISED: before})
-        records.announce(
-            conflict, conflict.entry, "escalated", principal=caller, reason="past due", severity=conflict.severity
-        )
-    return conflict
+        found = still_open(conflict, past_due())
+        if found is None:
+            return False
+        before = found.severity
+        records.note_of(found, severity=one_up(before), evidence=found.evidence | {records.RAISED: before})
+        records.announce(found, found.entry, "escalated", principal=caller, reason="past due", severity=found.severity)
+    return True

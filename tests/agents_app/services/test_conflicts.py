@@ -9,12 +9,14 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from agents_app.exceptions import ConflictMoved, ResultMoved
 from agents_app.models import AgentProfile, Candidate, Conflict, SyncRun
 from agents_app.services import conflicts
-from agents_app.services.conflicts import Place
+from agents_app.services.conflicts import Place, findings, undoing
+from agents_app.services.conflicts import upkeep as conflict_upkeep
 from agents_app.services.conflicts.cases import decided_by_person
 from agents_app.services.conflicts.reach import conflicts_in_reach, governing
 from agents_app.services.conflicts.upkeep import step, work
@@ -736,6 +738,114 @@ def test_a_merge_of_several_agents_offers_is_left_to_a_person():
     assert record(conflict_id).status == "open"
     Candidate.objects.filter(agent_id="alice").delete()
     assert upkeep()["conflicts_resolved"] == 1
+
+
+def failing(*keys: str) -> list[Any]:
+    """Open conflicts, each of an entry of its own, whose strategy failed once."""
+    made = []
+    for key in keys:
+        entry_id = entries.store(
+            Draft(key=key, value="old", scope="tenant", layer="permanent"), principal=ALDEN
+        ).entry_id
+        write(entry_id, "edited")
+        made.append(submit(entry_id, deletes=True, strategy="latest_wins").conflict_id)
+    return made
+
+
+def breaks_with(error: Exception, conflict_id: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def decide_again(seen: Conflict, principal: Principal) -> bool:
+        if seen.pk == conflict_id:
+            raise error
+        return decided_again(seen, principal)
+
+    decided_again = conflict_upkeep.decide_again
+    monkeypatch.setattr(conflict_upkeep, "decide_again", decide_again)
+
+
+def test_a_conflict_that_breaks_the_job_is_counted_and_keeps_no_other_waiting(monkeypatch):
+    poison, other = failing("k", "l")
+    breaks_with(ValueError("odd"), poison, monkeypatch)
+    assert upkeep()["conflicts_failed"] == 2
+    assert record(poison).escalation_reason == "latest_wins failed: ValueError"
+    assert [record(pk).evidence["tries"] for pk in (poison, other)] == [2, 2]
+
+
+def test_a_locked_entry_is_no_failure_of_the_strategy(monkeypatch):
+    [conflict_id] = failing("k")
+    breaks_with(EntryLocked("rita", timezone.now().isoformat()), conflict_id, monkeypatch)
+    assert upkeep()["conflicts_failed"] == 0
+    assert record(conflict_id).evidence["tries"] == 1
+
+
+def test_an_unreachable_database_is_no_failure_of_the_strategy(monkeypatch):
+    [conflict_id] = failing("k")
+    breaks_with(OperationalError("gone"), conflict_id, monkeypatch)
+    with pytest.raises(OperationalError):
+        upkeep()
+    assert record(conflict_id).evidence["tries"] == 1
+
+
+def test_what_was_decided_meanwhile_is_neither_raised_nor_tried():
+    _, conflict_id = clashing()
+    Conflict.objects.update(due_at=timezone.now() - timedelta(minutes=1))
+    stale = record(conflict_id)
+    decide(conflict_id, strategy="latest_wins")
+    decided = record(conflict_id)
+    assert not conflict_upkeep.raise_severity(stale, JOB)
+    conflict_upkeep.tried(stale, "why")
+    now = record(conflict_id)
+    assert (now.severity, now.evidence, now.escalation_reason) == (
+        decided.severity,
+        decided.evidence,
+        decided.escalation_reason,
+    )
+    assert not AuditEvent.objects.filter(action="agents.conflict.escalated").exists()
+
+
+def test_what_others_noted_meanwhile_stays():
+    [conflict_id] = failing("k")
+    stale = record(conflict_id)
+    Conflict.objects.update(evidence=stale.evidence | {"seen": 3}, due_at=timezone.now() - timedelta(minutes=1))
+    conflict_upkeep.tried(stale, "why")
+    assert conflict_upkeep.raise_severity(stale, JOB)
+    assert not conflict_upkeep.raise_severity(stale, JOB)
+    assert (record(conflict_id).evidence["seen"], record(conflict_id).evidence["tries"]) == (3, 2)
+
+
+def test_a_step_holds_few_entries_at_a_time_and_comes_to_an_end():
+    made = failing(*"abcdef")
+    run = SyncRun(tenant_id="acme", agent_id="alden", started_at=timezone.now())
+    first, second = (step(run, principal=JOB, limit=100) for _ in range(2))
+    assert (first["conflicts_failed"], first["more"]) == (5, 1)
+    assert (second["conflicts_failed"], "more" in second) == (1, False)
+    assert {record(pk).evidence["tries"] for pk in made} == {2}
+
+
+def test_each_conflict_of_the_job_has_a_transaction_of_its_own(monkeypatch):
+    open_ones = []
+    depth = len(connection.savepoint_ids)
+    monkeypatch.setattr(conflict_upkeep, "retry", lambda *_: open_ones.append(len(connection.savepoint_ids) - depth))
+    failing("k")
+    conflict_upkeep.work(principal=JOB, limit=10)
+    assert open_ones == [0]
+
+
+def test_a_conflict_that_was_reopened_is_left_to_people_and_may_be_raised_again():
+    [conflict_id] = failing("k")
+    Conflict.objects.update(due_at=timezone.now() - timedelta(minutes=1))
+    assert upkeep()["conflicts_escalated"] == 1
+    conflicts.dismiss(conflict_id, principal=REVIEWER)
+    again = record(conflicts.undo(conflict_id, principal=REVIEWER, reopen=True).reopened)
+    assert again.evidence == {}
+    assert upkeep() == {"conflicts_resolved": 0, "conflicts_failed": 0, "conflicts_escalated": 1}
+
+
+def test_a_finding_that_was_reopened_knows_nothing_of_the_former_decision():
+    _, _, conflict_id = found("duplicate", "tea", "tea!")
+    decide(conflict_id, choices={"": "current"})
+    again = record(conflicts.undo(conflict_id, principal=REVIEWER, reopen=True).reopened)
+    assert not again.evidence.keys() & {"other_version_before", "other_version_after", findings.REMOVAL}
+    assert again.evidence.keys() == record(conflict_id).evidence.keys() - set(undoing.DECIDED)
 
 
 def test_a_conflict_past_due_is_raised_once():

@@ -18,6 +18,7 @@ from memoryhub.access.models import Agent
 from memoryhub.access.principals import Principal
 from memoryhub.access.services import agents, audit
 from memoryhub.access.walls import behind_walls, verb
+from memoryhub.sync.services import job_runs
 
 #: A web process works this long on what it is asked for; the queue does the rest.
 WAIT_SECONDS = 0.25
@@ -131,7 +132,7 @@ def sync_agents(*, principal: Principal, limit: int) -> dict[str, int]:
         sync_work.carry_on(run, seconds=min(RUN_SECONDS, deadline - time.monotonic()), limit=SLICE)
         done, failed = done + (run.status == SyncRun.Status.DONE), failed + (run.status == SyncRun.Status.FAILED)
         if time.monotonic() > deadline:
-            ring()  # for what is left, which else would wait for the next minute
+            job_runs.afterwards(ring)  # for what is left, which else would wait for the next minute
             break
     return {"due": due, "synced": done, "failed": failed}
 

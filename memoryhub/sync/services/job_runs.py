@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 
 from django.db import connection
@@ -25,6 +26,8 @@ LONGEST_CRASH_PAUSE = timedelta(hours=1)
 LOCK = "SELECT pg_try_advisory_lock(hashtext('memory_job'), hashtext(%s))"
 UNLOCK = "SELECT pg_advisory_unlock(hashtext('memory_job'), hashtext(%s))"
 LONGEST_ERROR = 2_000
+#: What waits for the end of the run that is under way here.
+_afterwards: ContextVar[list[Callable[[], None]] | None] = ContextVar("afterwards", default=None)
 
 
 def run(name: str, *, now: bool = False) -> JobRun | None:
@@ -36,13 +39,37 @@ def run(name: str, *, now: bool = False) -> JobRun | None:
     if job is None:
         known = ", ".join(known.name for known in jobs.every())
         raise NotFound(f"There is no job '{name}'. Known are: {known}.")
-    with only_one(name) as mine:
+    with calls_afterwards(), only_one(name) as mine:
         if not mine:
             return None
         note_lost_runs(name)
         if not now and not due(job):
             return None
         return carry_out(job, JobRun.objects.create(job=name))
+
+
+def afterwards(call: Callable[[], None]) -> None:
+    """Calls it once the job that is run here has let go of its lock; at once where none is run.
+
+    For a job that rings for itself: whoever is called while it holds its lock finds it running and does nothing.
+    """
+    waiting = _afterwards.get()
+    if waiting is None:
+        call()
+    else:
+        waiting.append(call)
+
+
+@contextmanager
+def calls_afterwards() -> Iterator[None]:
+    waiting: list[Callable[[], None]] = []
+    token = _afterwards.set(waiting)
+    try:
+        yield
+    finally:
+        _afterwards.reset(token)
+    for call in waiting:
+        call()
 
 
 @contextmanager

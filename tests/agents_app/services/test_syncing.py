@@ -8,7 +8,7 @@ import pytest
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from agents_app import selectors
+from agents_app import selectors, tasks
 from agents_app.models import AgentProfile, SyncRun
 from agents_app.services import profiles, sync_steps, sync_work, syncing
 from memoryhub.access.exceptions import NotFound, ScopeMissing
@@ -168,6 +168,24 @@ def test_a_job_whose_time_is_up_rings_for_what_is_left(
     assert len(rings) == 1
     with behind_walls(agents[0]):
         assert set(SyncRun.objects.values_list("status", flat=True)) == {"done"}
+
+
+def test_it_rings_when_the_next_one_may_run(
+    agents: list[Principal], chore: Chore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+
+    def note(_: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()")
+            held.extend(cursor.fetchone())
+
+    monkeypatch.setattr(syncing, "async_task", note)
+    monkeypatch.setattr(syncing, "JOB_SECONDS", 0)
+    chore.answers["alden"] = [{"more": 1}, {}]
+    with role("memoryhub_system"):
+        tasks.run_waiting_syncs()
+    assert held == [0]
 
 
 def test_a_request_joins_one_that_waits(agents: list[Principal], monkeypatch: pytest.MonkeyPatch) -> None:

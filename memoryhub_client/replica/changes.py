@@ -19,6 +19,8 @@ COLUMNS = (
 )
 #: What may be said of an entry beside its value, as the hub's door takes it.
 ATTRIBUTES = frozenset({"category", "importance", "memory_type", "tags", "metadata", "layer", "priority"})
+#: Of the older one of two edits that were made under two ids of one entry.
+SUPERSEDED = "The hub keeps this under another id, where a newer edit waits. Look at both, then discard this one."
 
 
 @dataclass(kw_only=True)
@@ -103,7 +105,10 @@ def rename(db: sqlite3.Connection, given: str, entry_id: str) -> None:
         [given, entry_id],
     ).fetchall()
     for older in waiting[1:]:
-        db.execute("DELETE FROM changes WHERE position = ?", older)
+        db.execute(
+            "UPDATE changes SET state = 'rejected', code = 'superseded', detail = ? WHERE position = ?",
+            [SUPERSEDED, *older],
+        )
     db.execute("UPDATE changes SET entry_id = ? WHERE entry_id = ? AND state <> 'sent'", [entry_id, given])
     overlay.show(db, given)
     overlay.show(db, entry_id)

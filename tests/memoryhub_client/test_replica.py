@@ -19,6 +19,7 @@ from memoryhub_client.replica import (
     ReplicaFull,
     ReplicaMismatch,
     SyncReport,
+    changes,
 )
 from memoryhub_client.replica.pushing import MOST_CHANGES
 from tests.memoryhub_client.fake_hub import FakeClient, FakeHub
@@ -221,6 +222,25 @@ def test_refused_changes_stay_visible_until_somebody_decides(hub, make):
     assert hub.slice("bob")[entry_id][2] == "run"
     with pytest.raises(NotInReplica):
         ada.retry(fresh)
+
+
+def test_of_two_edits_under_two_ids_of_one_entry_the_older_stays_visible(hub, make):
+    ada = make()
+    kept = hub.store("ada", "hubs", "committed")
+    ada.sync()
+    given = ada.put("made here", "older", tags=["x"])
+    ada.put(kept, "newer")
+    with ada._file.transaction() as db:
+        changes.rename(db, given, kept)
+    (older,) = ada.rejected()
+    assert (older.code, older.value, older.entry_id, older.attributes) == ("superseded", "older", kept, {"tags": ["x"]})
+    assert [change.value for change in ada.pending()] == ["newer"]
+    assert (value(ada, "hubs"), ada.get(given).entry_id) == ("newer", kept)
+    with pytest.raises(ReplicaError, match="newer edit"):
+        ada.retry(older.change_id)
+    assert ada.sync().applied == 1
+    ada.discard(older.change_id)
+    assert (value(ada, "hubs"), ada.rejected()) == ("newer", [])
 
 
 def test_a_refused_change_can_be_discarded(hub, make):

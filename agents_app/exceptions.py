@@ -37,6 +37,12 @@ class MatrixStale(Conflict):
     code = "matrix_stale"
 
 
+class TooManyOffers(Conflict):
+    """This conflict has as many offers as it can hold. A person has to decide it first; submit again after that."""
+
+    code = "too_many_offers"
+
+
 class ResultMoved(Conflict):
     """The entry was changed since the decision. Send as_new to restore what it was before as a new version."""
 

@@ -12,6 +12,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from agents_app.exceptions import TooManyOffers
 from agents_app.models import Candidate, Conflict, Notice
 from agents_app.resolution import Case, preview_all
 from agents_app.services import notices
@@ -28,6 +29,8 @@ from memoryhub.sync.services import outbox
 Decision = Mapping[str, Any]
 #: In the evidence: the strategy that failed, and the severity before it was raised for age.
 FAILED, RAISED = "failed_strategy", "raised_from"
+#: A conflict holds so many offers at most: each may be as large as a value, and whoever reads it gets all of them.
+MOST_OFFERS = 50
 
 
 def offer(
@@ -95,9 +98,12 @@ def about(entry: ContextEntry) -> dict[str, Any]:
 
 
 def attach(conflict: Conflict, candidate: Candidate) -> Candidate:
-    """Adds what is offered as the next candidate."""
+    """Adds what is offered as the next candidate. Raises TooManyOffers."""
+    offers = conflict.candidates.count()
+    if offers >= MOST_OFFERS:
+        raise TooManyOffers(conflict_id=str(conflict.pk))
     candidate.conflict = conflict
-    candidate.position = conflict.candidates.count() + 1
+    candidate.position = offers + 1
     candidate.save(force_insert=True)
     return candidate
 

@@ -209,7 +209,8 @@ class AlternativeOutput(serializers.Serializer[Any]):
 
     conflict_id = serializers.UUIDField()
     agent_id = serializers.CharField()
-    value = serializers.JSONField(allow_null=True)
+    value = serializers.JSONField(allow_null=True, help_text="null where too_large.")
+    too_large = serializers.BooleanField(help_text="The value is over 32 KiB: read the conflict for it.")
     deletes = serializers.BooleanField(help_text="The agent wants the entry deleted.")
     base_version = serializers.IntegerField(allow_null=True)
     written_at = serializers.DateTimeField()
@@ -245,7 +246,9 @@ class EntryOutput(Output):
     archived_at = serializers.DateTimeField(allow_null=True)
     legal_hold = serializers.BooleanField()
     disputed = serializers.BooleanField(help_text="Others offered another value, and nobody has decided yet.")
-    alternatives = AlternativeOutput(many=True, help_text="What was offered instead, while the entry is disputed.")
+    alternatives = AlternativeOutput(
+        many=True, help_text="The newest 10 of what was offered instead, while it is disputed."
+    )
 
 
 class AmendedOutput(Output):

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from agents_app.exceptions import ConflictMoved, ResultMoved
+from agents_app.exceptions import ConflictMoved, ResultMoved, TooManyOffers
 from agents_app.models import AgentProfile, Candidate, Conflict, SyncRun
 from agents_app.services import conflicts
 from agents_app.services.conflicts import Place, findings, undoing
@@ -193,6 +193,28 @@ def test_further_stale_changes_join_the_open_conflict():
         (2, "boss"),
     ]
     assert record(conflict_id).version == 2
+
+
+def test_readers_get_the_newest_offers_without_what_is_too_large():
+    entry_id, conflict_id = clashing()
+    for number in range(2, 50):
+        Candidate.objects.create(
+            conflict_id=conflict_id,
+            tenant_id="acme",
+            position=number,
+            agent_id="alice",
+            value=number,
+            written_at=timezone.now(),
+        )
+    submit(entry_id, "x" * 33_000)
+    seen = entries.get(entry_id, principal=ALDEN).alternatives
+    assert [offered["value"] for offered in seen] == [*range(41, 50), None]
+    assert [offered["too_large"] for offered in seen] == [False] * 9 + [True]
+    with pytest.raises(TooManyOffers) as refused:
+        submit(entry_id, "one more")
+    assert refused.value.code == "too_many_offers"
+    decide(conflict_id, strategy="latest_wins")
+    assert submit(entry_id, "one more", strategy="manual_review").outcome == "conflict"
 
 
 def test_a_preview_and_its_decision():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from memoryhub_client.replica import overlay
@@ -64,6 +64,18 @@ def rescue_unconfirmed(db: sqlite3.Connection) -> None:
 def rescue_unheard_of(db: sqlite3.Connection, entry_id: str) -> None:
     """The same for conflicts of an entry that the hub does not have, of which only a push has told."""
     _refuse_offers(db, db.execute(OFFERS + "version = 0 AND entry_id = ?", [entry_id]).fetchall())
+
+
+def settle_unheard_of(db: sqlite3.Connection, entry_id: str, listed: Collection[str]) -> None:
+    """Conflicts of which only a push has told, and which the hub does not list as open: they are decided."""
+    told = db.execute(
+        "SELECT conflict_id FROM conflicts WHERE entry_id = ? AND version = 0 AND status = 'open'", [entry_id]
+    ).fetchall()
+    for (conflict_id,) in told:
+        if conflict_id not in listed:
+            db.execute("UPDATE conflicts SET status = 'resolved', offer = NULL WHERE conflict_id = ?", [conflict_id])
+            overlay.settle(db, entry_id, conflict_id)
+            overlay.show(db, entry_id)
 
 
 def _refuse_offers(db: sqlite3.Connection, lost: list[tuple[str, str, str]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from memoryhub_client.replica import conflicts, meta, overlay
@@ -117,11 +117,15 @@ def _refuse(db: sqlite3.Connection, position: int, code: str, detail: str) -> No
 
 
 #: Entries that only the answers to pushes have told of, themselves or by their conflicts.
-UNFED = "SELECT entry_id FROM entries WHERE NOT fed UNION SELECT entry_id FROM conflicts WHERE version = 0"
+UNFED = """
+SELECT entry_id FROM entries WHERE NOT fed
+UNION SELECT entry_id FROM conflicts WHERE version = 0 AND status = 'open'
+"""
 
 
-def forget_missing(db: sqlite3.Connection, asked: Iterable[str], found: Collection[str]) -> None:
-    """Drops those of the ``asked`` entries that the hub has no more, and turns what was offered for them into refusals.
+def forget_missing(db: sqlite3.Connection, asked: Iterable[str], found: Mapping[str, Json]) -> None:
+    """Drops those of the ``asked`` entries that the hub has no more, and turns what was offered for them into refusals;
+    conflicts that it does not list any more have been decided.
 
     A feed that is read from its beginning does not tell of them: older tombstones may be forgotten.
     """
@@ -129,6 +133,9 @@ def forget_missing(db: sqlite3.Connection, asked: Iterable[str], found: Collecti
         if entry_id not in found:
             leave(db, entry_id, erased=False)
             conflicts.rescue_unheard_of(db, entry_id)
+        else:
+            listed = {str(one["conflict_id"]) for one in found[entry_id].get("alternatives") or []}
+            conflicts.settle_unheard_of(db, entry_id, listed)
 
 
 def finish(db: sqlite3.Connection) -> None:

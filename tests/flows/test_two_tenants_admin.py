@@ -14,9 +14,10 @@ from django.contrib.auth.models import User
 from django.db.models import Model
 from django.test import Client
 from django.urls import URLPattern, reverse
+from django.utils import timezone
 
 from agents_app.models import Conflict, Notice, NoticeRead, Presence
-from agents_app.models.duplicates import DuplicateRemoval
+from agents_app.models.duplicates import DetectionMark, DuplicateRemoval
 from memoryhub.access.principals import system_principal
 from memoryhub.access.walls import behind_walls
 from memoryhub.registry.models import ContextGroup, Relationship
@@ -76,6 +77,7 @@ def make_what_no_address_makes(world: World) -> None:
         DuplicateRemoval.objects.create(
             kept_id=target, dropped_id=source, reason=world.text(), removed_by="job", **versions, **fields
         )
+        DetectionMark.objects.create(name=world.text(), at=timezone.now(), entry_id=source.pk, **fields)
         VectorIndex.objects.create(name=world.text(), model="m", dimension=2, rows=1, exact_up_to=1, **fields)
 
 

@@ -98,7 +98,7 @@ class ReplicaMachine(RuleBasedStateMachine):
         replica = self.replicas[which]
         waiting = {change.entry_id for change in replica.pending()}
         for change in replica.rejected():
-            if discards or change.entry_id in waiting:
+            if discards or change.entry_id in waiting or change.code == "erased":
                 replica.discard(change.change_id)
                 self.written.pop((which, change.entry_id), None)
             else:

@@ -77,7 +77,7 @@ def make_what_no_address_makes(world: World) -> None:
         DuplicateRemoval.objects.create(
             kept_id=target, dropped_id=source, reason=world.text(), removed_by="job", **versions, **fields
         )
-        DetectionMark.objects.create(name=world.text(), at=timezone.now(), entry_id=source.pk, **fields)
+        DetectionMark.objects.create(name=world.text(), at=timezone.now(), entry_id=source, **fields)
         VectorIndex.objects.create(name=world.text(), model="m", dimension=2, rows=1, exact_up_to=1, **fields)
 
 

@@ -134,7 +134,8 @@ def test_two_people_see_each_other_and_a_stale_answer_loses_nothing(visitor: Wat
     expect(theirs.locator("#presence")).to_contain_text("Ada is viewing")
     mine.bring_to_front()
     mine.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    expect(mine.locator("#presence")).to_contain_text("Ben has unsaved changes")
+    # at the latest with the next look, ten seconds later
+    expect(mine.locator("#presence")).to_contain_text("Ben has unsaved changes", timeout=15_000)
     row(mine, "/mood").get_by_label("writer-bot for /mood").check()
     mine.get_by_role("button", name="Confirmed by the user").click()
     theirs.bring_to_front()

@@ -144,7 +144,8 @@ def runs_of_an_agent(world: World) -> Call:
 
 @recipe("GET agents/sync/runs/{run_id}")
 def run(world: World) -> Call:
-    return Call(path={"run_id": new_run(world)})
+    made = world.post(f"agents/{world.agent}/sync")  # an agent reads its own runs
+    return Call(path={"run_id": world.known(made["run_id"])})
 
 
 @recipe("GET agents/sync/statistics", foreign=Foreign.EMPTY)

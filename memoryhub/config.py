@@ -18,6 +18,7 @@ import yaml
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from memoryhub.config_procedures import Procedures
 from memoryhub.config_sections import (
     ROOT,
     Access,
@@ -73,6 +74,7 @@ class Config(BaseSettings):
     sync: Sync = Field(default_factory=Sync)
     agents: Agents = Field(default_factory=Agents)
     notices: Notices = Field(default_factory=Notices)
+    procedures: Procedures = Field(default_factory=Procedures)
     search: Search = Field(default_factory=Search)
     ranking: Ranking = Field(default_factory=Ranking)
     jobs: Jobs = Field(default_factory=Jobs)

@@ -55,6 +55,20 @@ GROUPS: dict[str, tuple[Item, ...]] = {
         Item("agents_app.duplicateremoval", "Removed duplicates", "content_copy"),
         Item("agents_app.detectionmark", "Search for disagreements", "compare"),
     ),
+    "Procedures": (
+        Item("procedures_app.run", "Runs", "play_circle"),
+        Item("procedures_app.procedure", "Procedures", "checklist"),
+        Item("procedures_app.enforcementrule", "Enforcement", "policy"),
+        Item("procedures_app.operation", "Operations", "construction"),
+        Item("procedures_app.workrecord", "Work history", "work_history"),
+        Item("procedures_app.runevent", "Run events", "timeline"),
+    ),
+    "Knowledge": (
+        Item("procedures_app.knowledge", "Knowledge", "school"),
+        Item("procedures_app.solution", "Solutions", "lightbulb"),
+        Item("procedures_app.capturederror", "Captured errors", "bug_report"),
+        Item("procedures_app.feedback", "Feedback", "thumbs_up_down"),
+    ),
     "Sessions": (
         Item("sessions_app.session", "Sessions", "forum"),
         Item("sessions_app.handoff", "Hand-offs", "swap_horiz"),

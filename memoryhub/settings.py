@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "memoryhub.registry",
     "sessions_app",
     "agents_app",
+    "procedures_app",
 ]
 
 MIDDLEWARE = [
@@ -226,6 +227,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "context", "description": "Memories: stored by key, found, changed, restored."},
         {"name": "session", "description": "Conversations: messages, tasks, facts, hand-offs, snapshots, decisions."},
         {"name": "agents", "description": "Agents: their slices, sharing, conflicts, sync, replicas, change feeds."},
+        {"name": "procedures", "description": "Knowledge, work history, operations, procedures and their runs."},
         {"name": "hub", "description": "The hub itself."},
     ],
 }

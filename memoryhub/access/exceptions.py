@@ -66,7 +66,13 @@ class Conflict(HubError):
     code = "conflict"
 
 
-class VersionRequired(HubError):
+class PreconditionRequired(HubError):
+    """Something has to come before this request."""
+
+    code = "precondition_required"
+
+
+class VersionRequired(PreconditionRequired):
     """Changing an entry needs If-Match with the version that you saw, for example If-Match: "3"."""
 
     code = "version_required"

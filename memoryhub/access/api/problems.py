@@ -27,7 +27,7 @@ STATUS: list[tuple[type[hub.HubError], int]] = [
     (hub.Unauthenticated, 401),
     (hub.Forbidden, 403),
     (hub.Conflict, 409),
-    (hub.VersionRequired, 428),
+    (hub.PreconditionRequired, 428),
     (hub.VersionStale, 412),
     (hub.TooLarge, 413),
     (hub.RateLimited, 429),

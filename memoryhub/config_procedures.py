@@ -1,0 +1,54 @@
+"""The settings of operations, knowledge, procedures and their runs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from memoryhub.config_sections import Section
+
+
+class Procedures(Section):
+    enforcement: Literal["off", "advise", "strict"] = Field(
+        "advise", description="What is enforced for kinds of operation that no rule of the tenant names."
+    )
+    consultation_minutes: int = Field(
+        240,
+        ge=1,
+        le=10_080,
+        description="A consultation is good for this long, in minutes, or until its work ends.",
+    )
+    confident: float = Field(
+        0.8, ge=0.5, le=1, description="Guidance of at least this confidence is said to be fit to follow."
+    )
+    prior_successes: float = Field(
+        1.0, gt=0, le=100, description="Successes that every solution starts with, so that one try is no certainty."
+    )
+    prior_failures: float = Field(1.0, gt=0, le=100, description="Failures that every solution starts with.")
+    lease_seconds: int = Field(
+        300, ge=5, le=86_400, description="A step of a run is an agent's for this long, unless it asks for more."
+    )
+    lease_max_seconds: int = Field(3600, ge=5, le=86_400, description="Longest lease of a step, in seconds.")
+    approval_hours: int = Field(
+        72, ge=1, le=8760, description="A request to skip or replace a step lapses after this long, in hours."
+    )
+    allowed_hosts: list[str] = Field(
+        [],
+        description="Hosts that steps may call, as host or host:port; https alone, unless the entry begins with http://.",
+    )
+    http_timeout_seconds: float = Field(10.0, gt=0, le=30, description="Longest wait for an answer to a step's call.")
+
+    @field_validator("enforcement", mode="before")
+    @classmethod
+    def yaml_off(cls, value: object) -> object:
+        # YAML reads a bare off as false
+        return "off" if value is False else value
+
+    @field_validator("lease_max_seconds")
+    @classmethod
+    def not_below_the_usual(cls, value: int, info: ValidationInfo) -> int:
+        usual = info.data.get("lease_seconds")
+        if usual is not None and value < usual:
+            raise ValueError(f"must not be below procedures.lease_seconds, which is {usual}")
+        return value

@@ -1,0 +1,1 @@
+"""Knowledge, work history, operations, procedures and their runs: consult before acting, follow, prove."""

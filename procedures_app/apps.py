@@ -1,0 +1,17 @@
+from django.apps import AppConfig
+
+#: name, verb, minutes between runs, what it does, things in a slice
+JOBS: tuple[tuple[str, str, int, str, int], ...] = ()
+
+
+class ProceduresConfig(AppConfig):
+    name = "procedures_app"
+    label = "procedures_app"
+    verbose_name = "Procedures"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from memoryhub.sync import jobs
+
+        for name, work, pause, description, limit in JOBS:
+            jobs.register(jobs.Job(name, f"procedures_app.services.{work}", pause, description, limit))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from memoryhub.config_sections import Section
 
@@ -36,6 +36,9 @@ class Procedures(Section):
     allowed_hosts: list[str] = Field(
         [],
         description="Hosts that steps may call, as host or host:port; https alone, unless the entry begins with http://.",
+    )
+    secrets: dict[str, SecretStr] = Field(
+        {}, description="Values that headers of such calls may name as {{secrets.NAME}}; never shown nor stored."
     )
     http_timeout_seconds: float = Field(10.0, gt=0, le=30, description="Longest wait for an answer to a step's call.")
 

@@ -1,0 +1,6 @@
+"""Calls that steps of procedures make to other systems: to listed hosts alone, bounded in time and size."""
+
+from procedures_app.calls.hosts import CallRefused
+from procedures_app.calls.sending import Answer, CallFailed, send
+
+__all__ = ["Answer", "CallFailed", "CallRefused", "send"]

@@ -1,0 +1,183 @@
+"""One call: checked, sent once to a pinned address, read to a deadline. Redirects are answers, never followed."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import socket
+import ssl
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import SplitResult
+
+from memoryhub import __version__
+from memoryhub.sync.connections import Answer as WholeAnswer
+from memoryhub.sync.connections import reach, read_answer, retry_after
+from procedures_app.calls.hosts import CallRefused, Place, address_of, allowed
+from procedures_app.calls.pointers import PointerMissing, at
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
+MOST_BYTES = 64 * 1024
+MOST_TRIES_LATER = (408, 425, 429)
+SECRET = re.compile(r"\{\{\s*secrets\.([A-Za-z0-9_]{1,60})\s*\}\}")
+HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,80}")
+#: The hub says these itself.
+OWN_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection", "user-agent", "idempotency-key"})
+
+
+class CallFailed(Exception):
+    """The call was made, or tried, and did not succeed; another try may. ``retry_after`` in seconds, if asked for."""
+
+    def __init__(self, why: str, retry_after: float | None = None) -> None:
+        self.why, self.retry_after = why, retry_after
+        super().__init__(why)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``content`` is the decoded JSON, else the text; ``saved`` what the request's pointers found in it."""
+
+    status: int
+    content: Any
+    saved: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request that may be sent."""
+
+    method: str
+    url: SplitResult
+    wanted: Place
+    body: bytes | None
+    headers: dict[str, str]
+
+    @property
+    def path(self) -> str:
+        return (self.url.path or "/") + (f"?{self.url.query}" if self.url.query else "")
+
+
+class Pinned(http.client.HTTPConnection):
+    """Connects to an address that was looked up before."""
+
+    def __init__(self, wanted: Place, address: str, seconds: float) -> None:
+        super().__init__(wanted.host, wanted.port, timeout=seconds)
+        self.address = address
+
+    def connect(self) -> None:
+        self.sock = socket.create_connection((self.address, self.port), self.timeout)
+
+
+class PinnedSafe(Pinned):
+    """The same over TLS, with the certificate of the name."""
+
+    def connect(self) -> None:
+        super().connect()
+        plain, self.sock = self.sock, None
+        try:
+            self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
+        except BaseException:
+            plain.close()
+            raise
+
+
+def send(
+    request: Mapping[str, Any],
+    *,
+    hosts: Iterable[str],
+    secrets: Mapping[str, str],
+    seconds: float,
+    repeat_key: str,
+) -> Answer:
+    """Sends a step's request and gives the answer when its status is expected (``expect_status``; 2xx if unsaid).
+
+    ``request``: method, url, headers, body (sent as JSON), expect_status, save ({name: JSON Pointer}). Header values
+    may name ``{{secrets.NAME}}``. ``repeat_key`` goes along as ``Idempotency-Key``. Raises CallRefused for what may
+    not be sent, CallFailed for what did not succeed.
+    """
+    prepared = prepare(request, hosts, secrets, repeat_key)
+    started = time.monotonic()
+    try:
+        answer = exchange(prepared, seconds)
+    except (OSError, http.client.HTTPException) as error:
+        raise CallFailed(f"No answer from {prepared.wanted.host}: {type(error).__name__} {error}".strip()) from error
+    return judged(answer, request, prepared.wanted, round(time.monotonic() - started, 3))
+
+
+def prepare(request: Mapping[str, Any], hosts: Iterable[str], secrets: Mapping[str, str], repeat_key: str) -> Prepared:
+    url, wanted = allowed(str(request.get("url", "")), hosts)
+    body = None if request.get("body") is None else json.dumps(request["body"]).encode()
+    headers = headers_of(request, secrets, repeat_key, has_body=body is not None)
+    return Prepared(method_of(request), url, wanted, body, headers)
+
+
+def method_of(request: Mapping[str, Any]) -> str:
+    method = str(request.get("method", "GET")).upper()
+    if method not in METHODS:
+        raise CallRefused(f"'{method}' is not one of {', '.join(METHODS)}.")
+    return method
+
+
+def headers_of(
+    request: Mapping[str, Any], secrets: Mapping[str, str], repeat_key: str, *, has_body: bool
+) -> dict[str, str]:
+    found = {"User-Agent": f"MemoryHub/{__version__}", "Idempotency-Key": repeat_key, "Accept": "application/json"}
+    found |= {"Content-Type": "application/json"} if has_body else {}
+    for name, value in dict(request.get("headers") or {}).items():
+        if not HEADER_NAME.fullmatch(name) or name.lower() in OWN_HEADERS:
+            raise CallRefused(f"The header '{name}' cannot be set by a step.")
+        found[name] = with_secrets(str(value), secrets)
+    return found
+
+
+def with_secrets(value: str, secrets: Mapping[str, str]) -> str:
+    def secret(match: re.Match[str]) -> str:
+        if match[1] not in secrets:
+            raise CallRefused(f"There is no secret '{match[1]}' in procedures.secrets.")
+        return secrets[match[1]]
+
+    filled = SECRET.sub(secret, value)
+    if not filled.isprintable() or not filled.isascii():
+        raise CallRefused("A header holds characters that no header may hold.")
+    return filled
+
+
+def exchange(prepared: Prepared, seconds: float) -> WholeAnswer:
+    wanted = prepared.wanted
+    kind = PinnedSafe if wanted.scheme == "https" else Pinned
+    with closing(kind(wanted, address_of(wanted), seconds)) as connection:
+        reach(connection, seconds)
+        connection.request(prepared.method, prepared.path, prepared.body, prepared.headers)
+        return read_answer(connection, seconds, MOST_BYTES)
+
+
+def judged(answer: WholeAnswer, request: Mapping[str, Any], wanted: Place, seconds: float) -> Answer:
+    expected = request.get("expect_status")
+    fine = answer.status in expected if expected else 200 <= answer.status < 300
+    if not fine:
+        what = f"{wanted.host} answered {answer.status} {answer.reason}".strip()
+        if answer.status >= 500 or answer.status in MOST_TRIES_LATER:
+            raise CallFailed(f"{what}.", retry_after(answer.headers))
+        raise CallRefused(f"{what}, which is not what the step expects.")
+    content = content_of(answer)
+    return Answer(answer.status, content, saved(content, request.get("save") or {}), seconds)
+
+
+def content_of(answer: WholeAnswer) -> Any:
+    text = answer.body.decode(errors="replace").replace("\x00", "\ufffd")
+    try:
+        return json.loads(text) if text.strip() else None
+    except (ValueError, RecursionError):
+        return text
+
+
+def saved(content: Any, wanted: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        return {name: at(content, pointer) for name, pointer in wanted.items()}
+    except PointerMissing as error:
+        raise CallFailed(f"The answer has nothing at {error}.") from error

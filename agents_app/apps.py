@@ -19,7 +19,7 @@ class AgentsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from agents_app import notice_stores
+        from agents_app import news, notice_stores
         from agents_app.services import categories, detecting, regranting, retention, sync_counts, sync_steps
         from agents_app.services.conflicts import offering, records, upkeep
         from agents_app.stores import FeedStore
@@ -29,6 +29,8 @@ class AgentsConfig(AppConfig):
         from memoryhub.sync import jobs, stores
 
         search_hooks.read_filters(categories.filters_as_stored)
+        news.register(news.FEED, "agents_app.view_feeditem")
+        news.register("conflict", "agents_app.view_conflict")
         stores.register(FeedStore())
         stream_health.register()
         notice_stores.register_configured()

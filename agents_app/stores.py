@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import connection, transaction
 
+from agents_app import news
 from memoryhub.sync.models import Delivery
 from memoryhub.sync.stores import Problem, Topic, topic_of
 
 NAME = "feed"
 ENTRY, GRANT, CONFLICT = "entry", "grant", "conflict"
+#: What agents' feeds are made of.
+FED: frozenset[Topic] = frozenset({ENTRY, GRANT, CONFLICT})
 #: Whoever listens to live changes listens here (``LISTEN memoryhub_feed``).
 CHANNEL = "memoryhub_feed"
 #: PostgreSQL allows 8,000 bytes; what does not fit is found by looking.
@@ -34,19 +38,23 @@ class FeedStore:
     """
 
     name = NAME
-    topics: frozenset[Topic] = frozenset({ENTRY, GRANT, CONFLICT})
     scopes = frozenset({"agent"})
     #: One function call for all of them: more at a time cost hardly more.
     batch = 400
 
+    @property
+    def topics(self) -> frozenset[Topic]:
+        return FED | news.topics()
+
     def deliver(self, batch: Sequence[Delivery]) -> dict[int, Problem]:
-        # what belongs to no tenant belongs to no agent
-        owned = [delivery for delivery in batch if delivery.tenant_id is not None]
-        conflicts = [delivery for delivery in owned if topic_of(delivery.event.event_type) == CONFLICT]
-        entries = [delivery for delivery in owned if topic_of(delivery.event.event_type) != CONFLICT]
+        by_topic: dict[Topic, list[Delivery]] = defaultdict(list)
+        for delivery in batch:
+            # what belongs to no tenant belongs to no agent
+            if delivery.tenant_id is not None:
+                by_topic[topic_of(delivery.event.event_type)].append(delivery)
         with transaction.atomic():
-            grown = feed_entries(entries) + feed_conflicts(conflicts)
-            notify(grown, {str(delivery.tenant_id) for delivery in conflicts})
+            grown = feed_entries([*by_topic[ENTRY], *by_topic[GRANT]]) + feed_conflicts(by_topic[CONFLICT])
+            notify(grown, {topic: tenants_of(by_topic[topic]) for topic in news.topics() if by_topic[topic]})
         return {}
 
 
@@ -69,16 +77,20 @@ def grown(statement: str, deliveries: Sequence[Delivery], *further: Any) -> list
         return list(cursor.fetchall())
 
 
-def notify(grown: Iterable[Grown], disputed: Iterable[str]) -> None:
-    """Tells the listeners, at commit, which feeds grew and in which tenants conflicts moved."""
+def tenants_of(deliveries: Sequence[Delivery]) -> list[str]:
+    return sorted({str(delivery.tenant_id) for delivery in deliveries})
+
+
+def notify(grown: Iterable[Grown], moved: Mapping[Topic, Sequence[str]]) -> None:
+    """Tells the listeners, at commit, which feeds grew, and in which tenants something of a topic moved."""
     feeds: dict[tuple[str, str], int] = {}
     for tenant, agent, last_seq in grown:
         feeds[tenant, agent] = max(last_seq, feeds.get((tenant, agent), 0))
-    news = {"feeds": [[*names, number] for names, number in feeds.items()], "conflicts": sorted(disputed)}
-    if not any(news.values()):
+    said = {"feeds": [[*names, number] for names, number in feeds.items()], "moved": moved}
+    if not any(said.values()):
         return
-    text = json.dumps(news, separators=(",", ":"))
+    text = json.dumps(said, separators=(",", ":"))
     if len(text.encode()) > LONGEST_NOTICE:
-        text = json.dumps({"feeds": None, "conflicts": None})
+        text = json.dumps({"feeds": None, "moved": None})
     with connection.cursor() as cursor:
         cursor.execute(NOTIFY, [CHANNEL, text])

@@ -11,7 +11,10 @@ class ProceduresConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from agents_app import news
         from memoryhub.sync import jobs
+
+        news.register("run", "procedures_app.view_run")
 
         for name, work, pause, description, limit in JOBS:
             jobs.register(jobs.Job(name, f"procedures_app.services.{work}", pause, description, limit))

@@ -12,6 +12,7 @@ from django.urls import path
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from agents_app import news
 from agents_app.api.acting import acting_as
 from agents_app.api.feed_inputs import LARGEST_SEQ, NamingInput
 from memoryhub.access.admin.base import principal_of
@@ -44,11 +45,10 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """A browser of the admin that may hear that something changed, in these tenants (None: in all)."""
+    """A browser of the admin that may hear of news of these kinds, in these tenants (None: in all)."""
 
     tenants: tuple[str, ...] | None
-    conflicts: bool
-    feeds: bool
+    kinds: frozenset[str]
 
     def sees(self, tenant: str) -> bool:
         return self.tenants is None or tenant in self.tenants
@@ -103,8 +103,7 @@ def admin_stream(request: HttpRequest) -> HttpResponseBase:
         return problems.plain(Unauthenticated("Sign in to the admin first."), request)
     watch = Watch(
         tenants=principal_of(request).staff_tenants,
-        conflicts=request.user.has_perm("agents_app.view_conflict"),
-        feeds=request.user.has_perm("agents_app.view_feeditem"),
+        kinds=frozenset(kind for kind, needed in news.permissions().items() if request.user.has_perm(needed)),
     )
     response = Admitted(watch)
     if origin is not None:

@@ -16,6 +16,7 @@ import psycopg
 from django.conf import settings
 from django.db import connection
 
+from agents_app import news
 from agents_app.stores import CHANNEL
 from agents_app.stream import http
 from agents_app.stream.asking import (
@@ -233,8 +234,8 @@ class StreamServer:
         while True:
             await self.news.bell.wait(CHECK_SECONDS)
             now = self.news.seen_by(watch)
-            for kind, wanted in (("conflict", watch.conflicts), ("feed", watch.feeds)):
-                if wanted and now[kind] != told[kind]:
+            for kind in sorted(watch.kinds):
+                if now[kind] != told[kind]:
                     quiet_since = time.monotonic()
                     await outlet.write(event(kind, {"count": now[kind] - told[kind]}))
             told = now
@@ -265,21 +266,22 @@ class StreamServer:
             self._tell_pages_that_something_may_be_new()
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _announced(self, news: dict[str, Any]) -> None:
-        if news["feeds"] is None:  # too many to be named
+    async def _announced(self, said: dict[str, Any]) -> None:
+        if said["feeds"] is None:  # too many to be named
             self._tell_pages_that_something_may_be_new()
             await self.channels.look()
             return
-        for tenant, agent, last_seq in news["feeds"]:
+        for tenant, agent, last_seq in said["feeds"]:
             self.channels.heard((tenant, agent), last_seq)
-            self.news.add("feed", tenant)
-        for tenant in news["conflicts"]:
-            self.news.add("conflict", tenant)
+            self.news.add(news.FEED, tenant)
+        for kind, tenants in said["moved"].items():
+            for tenant in tenants:
+                self.news.add(kind, tenant)
         self.news.bell.ring()
 
     def _tell_pages_that_something_may_be_new(self) -> None:
-        self.news.add("feed")
-        self.news.add("conflict")
+        for kind in news.permissions():
+            self.news.add(kind)
         self.news.bell.ring()
 
     async def _check(self) -> None:

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import Permission, User
 from django.db import connection, transaction
 from django.test import Client
 
@@ -326,8 +327,12 @@ def cookie(browser: Client) -> dict[str, str]:
 
 
 def conflict_moves(tenant: str) -> None:
+    something_moves(tenant, "conflict.opened")
+
+
+def something_moves(tenant: str, event_type: str) -> None:
     change = outbox.Change(
-        event_type="conflict.opened",
+        event_type=event_type,
         object_id=uuid4(),
         context_key="k",
         version=1,
@@ -346,6 +351,24 @@ def test_the_admins_pages_hear_that_something_changed(server, sign_in: SignIn, k
         assert page.file.readline() == b": connected\n"
         until(lambda: told(page, lambda: conflict_moves("acme"), "conflict"), 10, "a conflict")
         until(lambda: told(page, lambda: (store(value=time.time()), relay()), "feed"), 10, "a feed")
+        until(lambda: told(page, lambda: something_moves("acme", "run.changed"), "run"), 10, "a run")
+
+
+def test_what_a_role_may_not_look_at_it_does_not_hear_of(server, sign_in: SignIn, key):
+    browser = sign_in("")
+    User.objects.get(pk=browser.session["_auth_user_id"]).user_permissions.set(
+        Permission.objects.filter(codename="view_run")
+    )
+    with Listener(server.port, "/admin/stream", cookie(browser)) as page:
+        assert page.status == 200
+
+        def first_heard() -> str | None:
+            conflict_moves("acme")
+            something_moves("acme", "run.changed")
+            event = page.event()
+            return event.name if event else None
+
+        assert [first_heard(), first_heard()] == ["run", "run"]
 
 
 def told(page: Listener, change: Callable[[], object], kind: str) -> bool:

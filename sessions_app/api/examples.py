@@ -107,6 +107,9 @@ SAVE: dict[str, Any] = {
     "context_data": {"working_on": "auth/login.py"},
     "todos": [{"task_id": "task_1", "status": "completed"}],
     "decisions": [{"title": "Renew the cookie on every request", "decision": "Sliding expiry"}],
+    "memories": [{"key": "login_page_cause", "value": "The session cookie was not renewed"}],
+    "errors": [{"message": "KeyError: 'session_id'", "error_type": "KeyError"}],
+    "status": {"staging": "green"},
 }
 CONTEXT: dict[str, Any] = {
     "success": True,
@@ -152,5 +155,6 @@ BRIEFING: dict[str, Any] = {
     "errors": [],
     "decisions": [],
     "pending_handoffs": [],
+    "recent_memory": [],
     "active_procedures": [],
 }

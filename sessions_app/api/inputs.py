@@ -11,7 +11,8 @@ from memoryhub.access.api.fields import Choice
 from memoryhub.access.api.pagination import PageQuery
 from memoryhub.access.api.serializers import Input
 from memoryhub.access.services.agents import AGENT_ID
-from memoryhub.registry.models.entries import Priority
+from memoryhub.registry.api.fields import AnyValue, Fraction, Name, Tags
+from memoryhub.registry.models.entries import MemoryType, Priority, Scope
 from sessions_app.models import ContextSnapshot, Message, Session, Task
 
 #: One path segment that no other address of this area uses.
@@ -172,12 +173,42 @@ class DecisionInput(DecisionFields, SessionInput):
     pass
 
 
+class MemoryFields(Input):
+    """A memory to store; it is about the session's user where there is one."""
+
+    key = Name()
+    value = AnyValue(help_text="Any JSON up to limits.value_kb.")
+    scope = Choice(Scope.choices, required=False, help_text="Left out: user where the session has one, else tenant.")
+    category = Name(required=False)
+    memory_type = Choice(MemoryType.choices, required=False)
+    importance = Fraction(required=False)
+    tags = Tags(required=False)
+
+
+class ErrorFields(Input):
+    message = serializers.CharField(max_length=64_000)
+    error_type = serializers.CharField(required=False, allow_blank=True, max_length=200, default="")
+    context = object_field()  # type: ignore[assignment]
+
+
 class SaveInput(SnapshotFields, SessionInput):
     context_data = serializers.JSONField(
         required=False, allow_null=True, help_text="The context to keep; the session's own state if left out."
     )
     todos = serializers.ListField(child=TaskFieldsInput(), required=False, max_length=settings.CONFIG.limits.batch)
     decisions = serializers.ListField(child=DecisionFields(), required=False, max_length=100)
+    memories = serializers.ListField(
+        child=MemoryFields(), required=False, max_length=100, help_text="What to remember beyond the session."
+    )
+    errors = serializers.ListField(  # type: ignore[assignment]
+        child=ErrorFields(),
+        required=False,
+        max_length=100,
+        help_text="Errors met: captured and matched to known ones.",
+    )
+    status = serializers.JSONField(
+        required=False, allow_null=True, help_text="How the systems stand, kept as a snapshot of the type system."
+    )
 
 
 class CallerPage(PageQuery):

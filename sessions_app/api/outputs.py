@@ -5,6 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from memoryhub.access.api.serializers import Output
+from memoryhub.registry.services.entries import Stored
 from sessions_app.models import ContextSnapshot, Decision, Handoff, Message, Session, Task
 
 
@@ -220,12 +221,21 @@ class DecisionOutput(Output):
     decision = DecisionFieldsOutput()
 
 
+class KeptMemoryOutput(serializers.Serializer[Stored]):
+    id = serializers.UUIDField()
+    key = serializers.CharField()
+    sync_version = serializers.IntegerField()
+
+
 class SavedOutput(Output):
     session_id = serializers.CharField()
     snapshot = SnapshotFieldsOutput()
     decisions = DecisionFieldsOutput(many=True)
     tasks_updated = serializers.IntegerField()
     tasks_archived = serializers.IntegerField()
+    memories = KeptMemoryOutput(many=True)
+    errors_captured = serializers.IntegerField()
+    status_snapshot = serializers.UUIDField(allow_null=True, help_text="The snapshot of the status, if one was sent.")
 
 
 class SessionRow(serializers.Serializer[Session]):
@@ -251,4 +261,5 @@ class BriefingOutput(Output):
     errors = serializers.ListField(child=serializers.DictField())  # type: ignore[assignment]
     decisions = DecisionFieldsOutput(many=True)
     pending_handoffs = HandoffFields(many=True)
+    recent_memory = serializers.ListField(child=serializers.DictField())
     active_procedures = serializers.ListField(child=serializers.DictField())

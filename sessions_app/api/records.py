@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from memoryhub.access.api.pagination import page
 from memoryhub.access.api.schema import page_of
 from memoryhub.access.api.views import HubView
+from memoryhub.registry.services.drafts import Draft
 from sessions_app.api import examples, rendering
 from sessions_app.api.describing import describe
 from sessions_app.api.inputs import (
@@ -29,9 +30,11 @@ from sessions_app.api.outputs import (
     SnapshotOutput,
 )
 from sessions_app.api.work import task_fields
+from sessions_app.hooks import NewError
 from sessions_app.selectors import lists
 from sessions_app.services import oversight, records, saving
 from sessions_app.services.records import NewDecision, NewSnapshot
+from sessions_app.services.saving import Also
 
 
 def new_snapshot(data: dict[str, Any]) -> NewSnapshot:
@@ -138,13 +141,21 @@ class SaveView(HubView):
 
     @describe("session_save", takes=SaveInput, answer=SavedOutput, errors=(404, 409, 422), sent=examples.SAVE)
     def post(self, request: Request) -> Response:
-        """Save a session: todo progress, decisions, a snapshot; completed tasks are archived. All or nothing."""
+        """Save a session: todo progress, decisions, a snapshot, memories, errors; completed tasks are archived.
+
+        All or nothing.
+        """
         data = self.read(SaveInput, request)
         saved = saving.save(
             session_id=data["session_id"],
             new=new_snapshot(data),
             todos=[(todo.get("task_id"), task_fields(todo)) for todo in data.get("todos", [])],
             decisions=[new_decision(decision) for decision in data.get("decisions", [])],
+            also=Also(
+                memories=[Draft(**memory) for memory in data.get("memories", [])],
+                errors=[NewError(**error) for error in data.get("errors", [])],
+                status=data.get("status"),
+            ),
             principal=self.principal(request, data),
         )
         return Response(
@@ -155,5 +166,11 @@ class SaveView(HubView):
                 "decisions": [rendering.decision(decision) for decision in saved.decisions],
                 "tasks_updated": saved.tasks_updated,
                 "tasks_archived": saved.tasks_archived,
+                "memories": [
+                    {"id": stored.entry_id, "key": stored.key, "sync_version": stored.sync_version}
+                    for stored in saved.memories
+                ],
+                "errors_captured": saved.errors_captured,
+                "status_snapshot": saved.status.pk if saved.status else None,
             }
         )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from sessions_app.models import ContextSnapshot, Decision, Handoff, Session
+from sessions_app.selectors.briefing import Briefing
+
+MOST_ERRORS = 10
 
 
 def session(shown: Session) -> dict[str, Any]:
@@ -68,6 +71,12 @@ def snapshot(shown: ContextSnapshot) -> dict[str, Any]:
         "expires_at": shown.expires_at,
         "author": shown.author,
     }
+
+
+def latest_errors(found: Briefing) -> list[dict[str, Any]]:
+    """Errors that were saved with sessions and those that were captured, the latest first, in one form."""
+    both = [*(snapshot(error) for error in found.errors), *found.captured]
+    return sorted(both, key=lambda error: error["timestamp"], reverse=True)[:MOST_ERRORS]
 
 
 def decision(shown: Decision) -> dict[str, Any]:

@@ -145,7 +145,7 @@ class SessionsView(HubView):
 class BriefingView(HubView):
     @describe("session_briefing", query=BriefingQuery, answer=BriefingOutput, errors=(404,), answered=examples.BRIEFING)
     def get(self, request: Request) -> Response:
-        """Where was I: last context, open tasks, system status, recent errors, decisions, hand-offs that wait."""
+        """Where was I: last context, open tasks, system status, recent memory and errors, decisions, procedures."""
         data = self.read(BriefingQuery, request, query=True)
         found = briefing.briefing(session_id=data.get("session_id"), principal=self.principal(request, data))
         return Response(
@@ -155,9 +155,10 @@ class BriefingView(HubView):
                 "context": found.context,
                 "todos": found.todos,
                 "status": found.status,
-                "errors": [rendering.snapshot(error) for error in found.errors],
+                "errors": rendering.latest_errors(found),
                 "decisions": [rendering.decision(decision) for decision in found.decisions],
                 "pending_handoffs": [rendering.handoff(handoff) for handoff in found.handoffs],
-                "active_procedures": [],
+                "recent_memory": found.recent_memory,
+                "active_procedures": found.active_procedures,
             }
         )

@@ -11,18 +11,25 @@ from django.utils import timezone
 
 from memoryhub.access.principals import Principal
 from memoryhub.access.walls import verb
+from memoryhub.registry.models import ContextEntry
+from memoryhub.registry.models.entries import Scope
 from memoryhub.sync.services import outbox
-from sessions_app import summaries
+from sessions_app import hooks, summaries
 from sessions_app.models import ContextSnapshot, Decision, Handoff, Session, Task
 from sessions_app.selectors import context, lists
 from sessions_app.services import finding, oversight
+from sessions_app.services.entries import SOURCE
 
 FEW, MANY = 10, 50
+#: Recent memory is what the caller may see of this many latest changes in the tenant.
+LATEST_CHANGES = 2000
+SHOWN_CHARACTERS = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Briefing:
-    """``context`` is None where there is no session yet; ``errors`` are snapshots of the type error."""
+    """``context`` is None where there is no session yet; ``errors`` are snapshots of the type error, and
+    ``captured`` those that the knowledge keeps. ``recent_memory``: the latest changes that the caller may see."""
 
     session_id: str | None
     context: dict[str, Any] | None
@@ -31,6 +38,9 @@ class Briefing:
     errors: list[ContextSnapshot]
     decisions: list[Decision]
     handoffs: list[Handoff]
+    recent_memory: list[dict[str, Any]]
+    active_procedures: list[dict[str, Any]]
+    captured: list[dict[str, Any]]
 
 
 @verb
@@ -48,6 +58,9 @@ def briefing(*, principal: Principal, session_id: str | None = None) -> Briefing
         errors=list(lists.snapshots(principal=principal, session_id=session_id, context_type="error")[:FEW]),
         decisions=list(lists.decisions(principal=principal, session_id=about)[:FEW]) if about else [],
         handoffs=list(waiting(session, principal)[:MANY]),
+        recent_memory=recent_memory(principal),
+        active_procedures=hooks.part("active_procedures", session, principal)[:MANY],
+        captured=hooks.part("errors", session if session_id else None, principal)[:FEW],
     )
 
 
@@ -97,6 +110,27 @@ def status(principal: Principal) -> dict[str, Any]:
         "pending_syncs": outbox.pending_of(principal),
         "active_sessions": lists.active_count(principal),
         "checked_at": timezone.now(),
+    }
+
+
+def recent_memory(principal: Principal) -> list[dict[str, Any]]:
+    """What changed last among the memories that the caller may see, without what sessions keep of themselves."""
+    latest = ContextEntry.objects.filter(tenant_id=principal.tenant_id).order_by("-updated_at")[:LATEST_CHANGES]
+    rows = ContextEntry.objects.visible_to(principal).present().filter(pk__in=latest.values("pk"))
+    found = rows.exclude(source=SOURCE).exclude(scope=Scope.GLOBAL).order_by("-updated_at")
+    return [as_memory(entry) for entry in found.defer("value", "metadata")[:FEW]]
+
+
+def as_memory(entry: ContextEntry) -> dict[str, Any]:
+    return {
+        "id": entry.pk,
+        "key": entry.key,
+        "scope": entry.scope,
+        "category": entry.category,
+        "content": "" if entry.encrypted else entry.content[:SHOWN_CHARACTERS],
+        "author": entry.author,
+        "sync_version": entry.sync_version,
+        "updated_at": entry.updated_at,
     }
 
 

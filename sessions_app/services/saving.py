@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from memoryhub.access.principals import Principal
 from memoryhub.access.walls import verb
-from sessions_app import summaries
+from memoryhub.registry.services import entries
+from memoryhub.registry.services.drafts import Draft
+from memoryhub.registry.services.entries import Stored
+from sessions_app import hooks, summaries
+from sessions_app.hooks import NewError
 from sessions_app.models import ContextSnapshot, Decision, Session
 from sessions_app.selectors import context
 from sessions_app.services import acting, changes, finding, records, tasks
+from sessions_app.services.entries import speaking_of
 from sessions_app.services.records import NewDecision, NewSnapshot
 from sessions_app.services.tasks import TaskFields
 
@@ -22,6 +27,18 @@ class Saved:
     decisions: list[Decision]
     tasks_updated: int
     tasks_archived: int
+    memories: list[Stored] = field(default_factory=list)
+    errors_captured: int = 0
+    status: ContextSnapshot | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Also:
+    """What is kept beyond the session: memories, errors that were met, and how the systems stand (any JSON)."""
+
+    memories: Sequence[Draft] = ()
+    errors: Sequence[NewError] = ()
+    status: Any = None
 
 
 @verb
@@ -32,8 +49,10 @@ def save(
     new: NewSnapshot | None = None,
     todos: Sequence[tuple[str | None, TaskFields]] = (),
     decisions: Sequence[NewDecision] = (),
+    also: Also | None = None,
 ) -> Saved:
-    """Updates todo progress, records decisions, takes a snapshot, archives completed tasks: all or nothing.
+    """Updates todo progress, records decisions, takes a snapshot, archives completed tasks, and keeps what is to
+    outlive the session: all or nothing.
 
     Without ``new``, or where its ``context_data`` is None, the snapshot is the session's own state.
     Raises SessionClosed, TaskArchived, Invalid.
@@ -51,7 +70,23 @@ def save(
     changes.save(
         session, *changed, action="saved", principal=principal, snapshot=str(snapshot.pk), tasks_archived=archived
     )
-    return Saved(snapshot, kept, len(todos), archived)
+    saved = Saved(snapshot, kept, len(todos), archived)
+    return with_all(saved, session, also, principal) if also else saved
+
+
+def with_all(saved: Saved, session: Session, also: Also, principal: Principal) -> Saved:
+    caller = speaking_of(session, principal)
+    status = None
+    if also.status is not None:
+        system = ContextSnapshot.ContextType.SYSTEM
+        status = records.write_snapshot(session, NewSnapshot(also.status, context_type=system), principal)
+    drafts = [replace(draft, session_id=session.session_id) for draft in also.memories]
+    return replace(
+        saved,
+        memories=[entries.store(draft, principal=caller) for draft in drafts],
+        errors_captured=hooks.kept_errors(session, also.errors, caller),
+        status=status,
+    )
 
 
 def own_state(session: Session) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from procedures_app.calls import Answer, CallFailed, CallRefused, hosts, send
+from procedures_app.calls import Answer, CallFailed, CallRefused, send
 from procedures_app.calls.hosts import Place, address_of, allowed
 from procedures_app.calls.pointers import PointerMissing, at
 
@@ -159,7 +159,7 @@ def test_spellings_of_a_listed_place_are_that_place(url: str) -> None:
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "169.254.169.254", "::ffff:127.0.0.1", "0.0.0.0", "fe80::1"])
 def test_a_listed_name_leads_neither_to_this_machine_nor_to_link_local_services(address, monkeypatch) -> None:
     found = [(0, 0, 0, "", (one, 443)) for one in ("203.0.113.1", address)]
-    monkeypatch.setattr(hosts.socket, "getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: found)
     with pytest.raises(CallRefused):
         address_of(Place("https", "api.example", 443))
 

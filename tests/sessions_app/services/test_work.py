@@ -9,16 +9,21 @@ import pytest
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from memoryhub.access.exceptions import Invalid, TooLarge
+from memoryhub.access.exceptions import HubError, Invalid, TooLarge
 from memoryhub.access.models import AuditEvent
 from memoryhub.access.principals import system_principal
 from memoryhub.access.walls import behind_walls
+from memoryhub.registry.services import entries
+from memoryhub.registry.services.drafts import Draft
+from sessions_app import hooks
 from sessions_app.exceptions import SessionClosed, SessionNotFound, TaskArchived
+from sessions_app.hooks import NewError
 from sessions_app.models import ContextSnapshot, Message, Session, Task
 from sessions_app.selectors import context, lists
 from sessions_app.selectors.briefing import briefing
 from sessions_app.services import endings, facts, handoffs, records, saving, sessions, tasks
 from sessions_app.services.records import NewDecision, NewSnapshot
+from sessions_app.services.saving import Also
 from sessions_app.services.tasks import TaskFields
 
 pytestmark = pytest.mark.django_db
@@ -199,6 +204,42 @@ def test_a_saved_context_is_what_the_briefing_gives_back(worker):
     assert [kept.context_data for kept in found.errors] == [{"message": "boom"}]
     assert found.status["hub"] == "ok"
     assert found.status["active_sessions"] == 1
+
+
+def test_saving_keeps_memories_errors_and_the_status_in_one_transaction(worker, monkeypatch):
+    met: list[NewError] = []
+    monkeypatch.setattr(hooks, "_keepers", [lambda session, errors, principal: met.extend(errors) or len(errors)])
+    also = Also(
+        memories=[Draft(key="cause", value="cookie not renewed")],
+        errors=[NewError("KeyError: 'id'", "KeyError")],
+        status={"staging": "green"},
+    )
+    saved = saving.save(session_id="s1", principal=worker, also=also)
+    assert (saved.errors_captured, met[0].error_type) == (1, "KeyError")
+    assert saved.status is not None
+    assert (saved.status.context_type, saved.status.context_data) == ("system", {"staging": "green"})
+    found = briefing(principal=worker)
+    assert [(memory["key"], memory["content"]) for memory in found.recent_memory] == [("cause", "cookie not renewed")]
+
+    wrong = Also(memories=[Draft(key="kept", value=1), Draft(key="wrong", value=float("nan"))], status={})
+    with pytest.raises(HubError):
+        saving.save(session_id="s1", principal=worker, also=wrong)
+    assert len(lists.snapshots(principal=worker, session_id="s1", context_type="system")) == 1
+    assert [memory["key"] for memory in briefing(principal=worker).recent_memory] == ["cause"]
+
+
+def test_a_briefing_shows_recent_memory_that_the_caller_may_see(worker, agent):
+    for key, by in (("mine", worker), ("theirs", agent("other", user="u2"))):
+        entries.store(Draft(key=key, value=key, scope="user", user_id=by.named_user), principal=by)
+    assert [memory["key"] for memory in briefing(principal=worker).recent_memory] == ["mine"]
+
+
+def test_the_houses_above_add_to_the_briefing(worker, monkeypatch):
+    told = {"active_procedures": [{"name": "deploy"}], "errors": [{"id": 1}]}
+    for name, rows in told.items():
+        monkeypatch.setitem(hooks._parts, name, lambda session, principal, rows=rows: rows)
+    found = briefing(principal=worker)
+    assert (found.active_procedures, found.captured) == (told["active_procedures"], told["errors"])
 
 
 def test_the_briefing_prefers_sessions_in_which_the_agent_took_part(worker, agent):

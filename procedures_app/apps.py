@@ -12,9 +12,11 @@ class ProceduresConfig(AppConfig):
 
     def ready(self) -> None:
         from agents_app import news
+        from memoryhub.access import consulting
         from memoryhub.sync import jobs
+        from procedures_app.services import enforcement
 
         news.register("run", "procedures_app.view_run")
-
+        consulting.guard_writes(enforcement.guard)
         for name, work, pause, description, limit in JOBS:
             jobs.register(jobs.Job(name, f"procedures_app.services.{work}", pause, description, limit))

@@ -65,6 +65,10 @@ class OperationEnded(Conflict):
     code = "operation_ended"
 
 
+class RuleStale(VersionStale):
+    """This rule was changed since the version that you named. Read it again and repeat."""
+
+
 class DraftStale(VersionStale):
     """The draft was changed since the revision that you named. Read it again and repeat."""
 

@@ -27,6 +27,7 @@ from memoryhub.registry.services.access_log import log as access_log
 from memoryhub.runtime.database import ensure_database
 from memoryhub.runtime.postgres import EmbeddedPostgres
 from memoryhub.search.services import spaces
+from procedures_app.services import enforcement
 from tests.hub_plugin import HOME
 
 KEPT_TABLES = {
@@ -108,6 +109,7 @@ def fresh_process_state() -> None:
     forget_noted_keys()
     rates.forget_leases()
     refusals.forget_counts()
+    enforcement.forget_cached_rules()
     spaces.forget()
     # another thread would not see the test's transaction, nor be undone with it
     access_log.in_background = False

@@ -215,6 +215,7 @@ class MatrixView(HubView):
 class MatrixPreviewView(HubView):
     permissions = {"POST": "admin"}
     repeatable = False
+    consults = False
 
     @extend_schema(
         operation_id="agents_sharing_matrix_preview",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 from uuid import UUID
 
+from memoryhub.access import consulting
 from memoryhub.access.exceptions import Forbidden, ScopeMissing, TenantMismatch
 
 Kind = Literal["key", "staff", "system"]
@@ -21,7 +22,8 @@ class Principal:
     ``tenant_id`` is None only for platform keys, system jobs across tenants and staff that is not
     acting inside one tenant. ``named_user`` and ``named_session`` are whom the request speaks
     about: they decide which user and session memories are in reach. ``fence`` is the fencing number of
-    the lock that the caller says to hold (``Lock-Fence``).
+    the lock that the caller says to hold (``Lock-Fence``), ``consultation`` the token of the operation that it
+    says to be at work on (``Consultation-Token``). ``guarded``: entering a tenant, it must have consulted there.
     """
 
     kind: Kind
@@ -38,6 +40,8 @@ class Principal:
     staff_pk: int | None = None
     request_id: str = ""
     fence: int | None = None
+    consultation: str = field(default="", repr=False)
+    guarded: bool = False
 
     @property
     def is_admin(self) -> bool:
@@ -74,7 +78,20 @@ class Principal:
             return self
         if not self.may_enter(tenant_id):
             raise TenantMismatch()
-        return replace(self, tenant_id=tenant_id)
+        inside = replace(self, tenant_id=tenant_id)
+        if inside.guarded:
+            consulting.check_writing(inside)
+        return inside
+
+    def admitted_to_write(self) -> Principal:
+        """The same caller, about to write. Raises what the guard raises.
+
+        A platform key is in no tenant yet: the guard looks at it wherever it enters one.
+        """
+        if self.tenant_id is None:
+            return replace(self, guarded=True)
+        consulting.check_writing(self)
+        return self
 
     def may_enter(self, tenant_id: str) -> bool:
         if self.kind == "system" or (self.kind == "key" and self.platform):

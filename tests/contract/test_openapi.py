@@ -122,7 +122,8 @@ def test_headers_are_described(route: Route):
     sent = {one["name"] for one in operation(route).get("parameters", []) if one["in"] == "header"}
     assert ("X-Agent-Id" in sent) is not route.public
     assert ("Idempotency-Key" in sent) is (route.method == "POST" and route.view().is_repeatable())
-    assert ("If-Match" in sent) or "428" not in answers(route)
+    assert ("Consultation-Token" in sent) is (route.writes and route.view.consults)
+    assert ({"If-Match", "Consultation-Token"} & sent) or "428" not in answers(route)
     assert "Retry-After" in answers(route)["429"]["headers"]
     assert all("X-Request-Id" in answer["headers"] for answer in answers(route).values())
 

@@ -9,7 +9,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from memoryhub.access import actors, credentials
+from memoryhub.access import actors, consulting, credentials
 from memoryhub.access.exceptions import Forbidden, Invalid, Unauthenticated
 from memoryhub.access.principals import Principal
 from memoryhub.access.remembered import Remembered
@@ -47,7 +47,7 @@ class ApiKeyAuthentication(BaseAuthentication):
 def principal_of(request: Request, stored: credentials.StoredKey) -> Principal:
     acting = acting_agent(request, stored.agent_id)
     principal = credentials.principal_for(stored, acting_agent=acting, request_id=request.request_id)  # type: ignore[attr-defined]
-    principal = with_fence(request, principal)
+    principal = with_consultation(request, with_fence(request, principal))
     if acting and not stored.agent_id:
         actors.check(principal, registers=registers_agents(request, principal))
     return principal
@@ -85,6 +85,12 @@ def with_fence(request: Request, principal: Principal) -> Principal:
     if not FENCE.fullmatch(number):
         raise Invalid(FENCE_HEADER, f"Send the number that you got with the lock, for example {FENCE_HEADER}: 7.")
     return replace(principal, fence=int(number))
+
+
+def with_consultation(request: Request, principal: Principal) -> Principal:
+    """The caller, saying by ``Consultation-Token`` which operation it is at work on."""
+    token = request.META.get(consulting.META_NAME)
+    return principal if token is None else replace(principal, consultation=consulting.checked_token(token))
 
 
 def as_utf8(header: str) -> str:

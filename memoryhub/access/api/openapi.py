@@ -12,7 +12,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 
 from memoryhub.access.api.problems import MEDIA_TYPE
-from memoryhub.access.api.schema import ACTING_AGENT, IDEMPOTENCY_KEY, problem
+from memoryhub.access.api.schema import ACTING_AGENT, CONSULTATION_TOKEN, IDEMPOTENCY_KEY, problem
 from memoryhub.access.api.serializers import Input
 from memoryhub.access.api.views import HubView
 
@@ -52,9 +52,10 @@ class HubSchema(AutoSchema):
         operation.setdefault("summary", first_sentence(text))
         operation["description"] = text if public else with_permission(text, view.needed_permission(self.method))
         repeatable = self.method == "POST" and not public and view.is_repeatable()
-        headers = [] if public else [ACTING_AGENT, *([IDEMPOTENCY_KEY] if repeatable else [])]
-        self.add_headers(operation, headers)
-        for code in sorted(self.problems_of(view, public=public, repeatable=repeatable)):
+        guarded = not public and view.consults and view.needed_permission(self.method) != "read"
+        self.add_headers(operation, self.headers_for(public=public, repeatable=repeatable, guarded=guarded))
+        codes = self.problems_of(view, public=public, repeatable=repeatable) | ({428} if guarded else set())
+        for code in sorted(codes):
             operation["responses"].setdefault(
                 str(code),
                 self._get_response_for_code(problem(code), str(code), [MEDIA_TYPE]),  # type: ignore[no-untyped-call]
@@ -64,6 +65,10 @@ class HubSchema(AutoSchema):
                 operation["responses"].pop(str(code), None)
         for code, answer in operation["responses"].items():
             answer.setdefault("headers", {}).update(headers_of(code))
+
+    def headers_for(self, *, public: bool, repeatable: bool, guarded: bool) -> list[OpenApiParameter]:
+        wanted = [(ACTING_AGENT, not public), (IDEMPOTENCY_KEY, repeatable), (CONSULTATION_TOKEN, guarded)]
+        return [header for header, needed in wanted if needed]
 
     def problems_of(self, view: HubView, *, public: bool, repeatable: bool) -> set[int]:
         codes = {401, 429, 503} | (set() if public else {400, 403})

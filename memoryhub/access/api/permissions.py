@@ -12,10 +12,16 @@ from memoryhub.access.principals import Principal
 
 
 class HasPrincipal(BasePermission):
-    """Reads ``view.permissions``, a mapping of method to permission; a method not named needs ``read``."""
+    """Reads ``view.permissions``, a mapping of method to permission; a method not named needs ``read``.
+
+    Whoever needs more than ``read`` passes the consultation guard, but for a view that says ``consults = False``.
+    """
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not isinstance(request.user, Principal):
             raise Unauthenticated()
-        request.user.require(view.needed_permission(request.method))
+        needed = view.needed_permission(request.method)
+        request.user.require(needed)
+        if needed != "read" and view.consults:
+            request.user = request.user.admitted_to_write()  # type: ignore[assignment]
         return True

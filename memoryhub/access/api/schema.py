@@ -10,6 +10,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, inline_serializer
 from rest_framework import serializers
 
+from memoryhub.access import consulting
 from memoryhub.access.api.problems import MEDIA_TYPE
 from memoryhub.access.api.serializers import ProblemOutput
 
@@ -43,6 +44,13 @@ ACTING_AGENT = OpenApiParameter(
     OpenApiParameter.HEADER,
     pattern="^\\S{1,200}$",
     description="The acting agent, for a key bound to none.",
+)
+CONSULTATION_TOKEN = OpenApiParameter(
+    consulting.HEADER,
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    pattern=f"^{consulting.PATTERN}$",
+    description="From `operations/begin`: needed where the tenant wants consultations before anything is written.",
 )
 MOST_ROWS = settings.CONFIG.limits.page
 LIMIT = OpenApiParameter(

@@ -37,6 +37,8 @@ class HubView(APIView):
     A POST that needs more than ``read`` honors ``Idempotency-Key``: with the header, ``post`` runs in
     one transaction behind the caller's walls, which the services it calls join. A view whose answer must
     not be kept (a new key, an encrypted value) sets ``self.keeps_answer = False`` in ``post``.
+    Where a tenant wants every writing consulted first, all methods that need more than ``read`` take a
+    ``Consultation-Token``, unless ``consults`` is False: beginning and ending an operation, and what changes nothing.
     """
 
     permissions: ClassVar[dict[str, Permission]] = {}
@@ -45,6 +47,7 @@ class HubView(APIView):
     #: A POST that only reads although it needs more than ``read``, or the reverse, says so here.
     repeatable: ClassVar[bool | None] = None
     keeps_answer = True
+    consults: ClassVar[bool] = True
 
     def needed_permission(self, method: str | None) -> Permission:
         return self.permissions.get(method or "", "read")

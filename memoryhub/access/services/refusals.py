@@ -18,7 +18,7 @@ from memoryhub.access.walls import behind_walls
 
 logger = logging.getLogger(__name__)
 #: The count from which a kind of refusal is worth a line. One missing thing is no news, a row of them is probing.
-FIRST_LINE = {401: 1, 403: 1, 404: 10, 409: 1, 422: 1, 429: 1}
+FIRST_LINE = {401: 1, 403: 1, 404: 10, 409: 1, 422: 1, 428: 1, 429: 1}
 #: Lines a minute that all processes together write.
 MOST_LINES = 600
 

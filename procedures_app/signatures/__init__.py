@@ -1,0 +1,8 @@
+"""What an error text says once its variable parts are masked, and a signature that the like of it shares. Pure.
+
+A signature is the same for ever for the same text: it is a function of the text alone, not of what was seen before.
+"""
+
+from procedures_app.signatures.reading import VERSION, ErrorText, read, stored
+
+__all__ = ["VERSION", "ErrorText", "read", "stored"]

@@ -1,0 +1,169 @@
+"""From an error text as a program printed it to what identifies the problem."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from procedures_app.signatures.headline import headline, lines_of
+from procedures_app.signatures.lexicon import EMPTY_TYPES, TYPE_ENDINGS
+from procedures_app.signatures.masking import mask
+from procedures_app.signatures.structured import spoken
+
+#: part of every signature: a change of how texts are read makes new signatures and never mixes with old ones
+VERSION = 1
+
+LONGEST = 65_536  #: characters that are looked at: the first and the last half of this
+_MOST_LINES = 1_500
+_LONGEST_LINE = 800
+_LONGEST_TEMPLATE = 500
+_MOST_WORDS = 40
+_LONGEST_TYPE = 80
+
+_COLORS = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")
+_OPENING = re.compile(
+    r"(?:Caused by:|--->|Uncaught \(in promise\)|Uncaught(?: exception)?|Unhandled (?:exception|rejection)[.:]?|"
+    r"UnhandledPromiseRejectionWarning:|Exception in thread \"[^\"]{0,100}\"|PHP (?:Fatal error|Warning|Parse error):|"
+    r"(?i:fatal error):|panic: (?:runtime error: )?|(?:nested exception is )|[\w/.$-]{1,80} ERROR:|"
+    r"==\d+==\s?ERROR:|terminate called after throwing an instance of|error:|Error:|Exception:"
+    r"|error (?=[A-Z]{2,6}\d{3,5}:))\s*"
+)
+_TYPE = re.compile(
+    rf"(?P<name>(?:[\w$]{{1,80}}(?:\.|::|\\))*[A-Z]\w{{0,80}}?(?:{TYPE_ENDINGS})"
+    r"|(?:[a-z_]\w{0,60}\.)+[A-Z]\w{1,80}(?=: ))"
+    r"(?![\w.])(?P<code> \[[A-Z][A-Z0-9_]+\])?(?:\s?:\s*|$|(?=[ (]))"
+)
+_WRAPPED = re.compile(r"\((?:[\w$]{1,80}(?:\.|::))*(?P<name>[A-Z]\w{0,80})\)\s+")
+_RUBY = re.compile(
+    r"[^\s:]{1,200}:\d+:in [`'][^'\n]{0,200}':\s+(?P<text>.{0,600}?)\s?\((?P<name>(?:\w+::)*[A-Z]\w+)\)$"
+)
+_PANIC = re.compile(
+    r"thread '[^'\n]{0,80}'(?: \(\d+\))? panicked at (?:'(?P<old>.{0,600})', \S+$|\S+:\s*(?P<new>.{0,600}))"
+)
+_COMPILER = re.compile(
+    r"[^\s:(]{1,200}(?:\(\d+,\d+\)|(?::\d+){1,2})(?::\s+| - )(?:fatal |internal compiler )?(?:error"
+    r"|warning)(?:\s(?=[A-Z]+\d))?:?\s*"
+    r"|(?:[^\s:(]{1,200}:\s)?(?:[^\s:(]{1,200}:)?(?:\(\.text[^)\s]{0,200}\)"
+    r"|[^\s:(]{1,200}:\d+):\s+(?=undefined reference)"
+)
+_LOGGED = re.compile(r".{0,160}?\b(?:ERROR|FATAL|PANIC):\s+(?=\S)")
+_TAIL = re.compile(
+    r"\s+(?:DETAIL|HINT|CONTEXT|LINE \d+|STATEMENT): |\s\[?\(?(?:SQL|Connection): |, client: \d"
+    r"|\s+Background on this error|\n"
+)
+_PHP_PLACE = re.compile(r"\s+in (?:[A-Z]:)?[\\/]\S{1,300}(?: on line |:)\d+$")
+_CODE = re.compile(
+    r"SQLSTATE[\s:=]{0,3}\[?(?P<state>[0-9A-Z]{5})|\[(?P<bracketed>[A-Z]{1,10}[-_]?\d{2,6})\]"
+    r"|\b(?P<upper>[A-Z]{1,10}-?\d{3,6})\b"
+    r"|\b(?P<errno>E(?!RROR|XCEPTION|NTITY|LF\b|ND\b|OF\b)[A-Z]{4,}|EPERM|EAI_[A-Z]+|E2BIG|EIO)\b"
+    r"|\b(?P<named>(?:ERR|SSL|HPE|CERTIFICATE|CERT|DEPTH|UNABLE|SELF)_[A-Z0-9_]{3,60})\b|\berror\[(?P<rust>\w{2,12})\]"
+    r"|ERROR (?P<mysql>\d{4}) \(|\((?P<pymysql>\d{4}), |(?i:exit(?:ed)?(?: with)?)(?i: code| status"
+    r"| signal)[\s:=]{0,3}(?P<exit>\d{1,3})\b"
+    r"|\b(?i:status(?: code)?[\s:=]{1,3}|http(?:/[\d.]+)? )?(?P<http>[45]\d\d)\b(?! <)"
+)
+_SLOT = re.compile(r"<[a-z]{2,10}>")
+_WORDS = re.compile(r"[^\W_]+(?:_[^\W_]+)*(?:'[a-z]{1,2}\b)?")
+
+
+@dataclass(frozen=True)
+class ErrorText:
+    """An error as it is compared. ``error_type``: the last part of the exception's name, else the code, else empty."""
+
+    error_type: str
+    code: str
+    template: str
+    signature: str
+    words: tuple[str, ...]
+
+
+def read(message: str, *, error_type: str = "") -> ErrorText:
+    """What of this text identifies the problem. Any text is read; time is linear in its length."""
+    told = _told(_cut(message))
+    named, rest = _typed(told)
+    return _of(named or _last_part(error_type), mask(rest)[:_LONGEST_TEMPLATE])
+
+
+def stored(*, error_type: str, template: str) -> ErrorText:
+    """The same as ``read`` gave, from the two columns that are kept of it."""
+    return _of(error_type, template)
+
+
+def _of(named: str, template: str) -> ErrorText:
+    code = _code(template)
+    kind = named or code
+    words = tuple(_WORDS.findall(_SLOT.sub(" ", template).casefold()))[:_MOST_WORDS]
+    return ErrorText(kind, code, template, _signature(kind, words), words)
+
+
+def _cut(message: str) -> str:
+    if len(message) > LONGEST:
+        message = message[: LONGEST // 2] + "\n" + message[-LONGEST // 2 :]
+    text = _COLORS.sub("", spoken(message)).replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
+    lines = text.split("\n")
+    if len(lines) > _MOST_LINES:
+        lines = lines[: _MOST_LINES // 2] + lines[-_MOST_LINES // 2 :]
+    return "\n".join(line[:_LONGEST_LINE] for line in lines)
+
+
+def _told(text: str) -> str:
+    return headline(lines_of(text))[:_LONGEST_LINE]
+
+
+def _typed(told: str) -> tuple[str, str]:
+    """The exception's name, if it is said, and what it says."""
+    for form in (_RUBY, _PANIC):
+        found = form.match(told)
+        if found:
+            said = found.groupdict()
+            return said.get("name") or "", said.get("text") or said.get("old") or said.get("new") or ""
+    rest, named = _PHP_PLACE.sub("", _without_tail(told)), ""
+    for _ in range(4):
+        rest, name = _next_part(rest)
+        named = named if name is None or _empty(name) else named or name
+        if name is None:
+            break
+    return named, rest or named
+
+
+def _without_tail(told: str) -> str:
+    """Without the values that databases and proxies add, and without what a server's log has before ``ERROR:``."""
+    found = _TAIL.search(told)
+    text = told[: found.start()] if found and found.start() else told
+    logged = _LOGGED.match(text)
+    return text[logged.end() :] if logged and "SQLSTATE" not in logged.group() else text
+
+
+def _next_part(text: str) -> tuple[str, str | None]:
+    """What is left after an opening or a type, and the type; ``None`` when there is neither."""
+    found = _OPENING.match(text) or _COMPILER.match(text)
+    if found and found.end() < len(text):
+        return text[found.end() :], ""
+    found = _WRAPPED.match(text)
+    if found:
+        return text[found.end() :], found["name"]
+    found = _TYPE.match(text)
+    if found:
+        kept = (found["code"] or "").strip()
+        return f"{kept} {text[found.end() :]}".strip(), _last_part(found["name"])
+    return text, None
+
+
+def _last_part(name: str) -> str:
+    last = re.split(r"[.:\\/]", name.strip())[-1][:_LONGEST_TYPE]
+    return "" if _empty(last) else last
+
+
+def _empty(name: str) -> bool:
+    return name.casefold() in EMPTY_TYPES or not name
+
+
+def _code(template: str) -> str:
+    found = _CODE.search(template)
+    return next((str(value) for value in found.groups() if value), "") if found else ""
+
+
+def _signature(kind: str, words: tuple[str, ...]) -> str:
+    said = "\n".join((str(VERSION), kind.casefold(), " ".join(words)))
+    slug = re.sub(r"[^\w.]+", "-", kind or "-".join(words[:5]) or "error").strip("-")[:80]
+    return f"{slug or 'error'}:{hashlib.sha256(said.encode('utf-8', 'replace')).hexdigest()[:16]}"

@@ -19,7 +19,8 @@ class AgentsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from agents_app import news, notice_stores
+        from agents_app import news, notice_stores, noticed
+        from agents_app.noticed_conflicts import NoticedConflicts
         from agents_app.services import categories, detecting, regranting, retention, sync_counts, sync_steps
         from agents_app.services.conflicts import offering, records, upkeep
         from agents_app.stores import FeedStore
@@ -33,6 +34,7 @@ class AgentsConfig(AppConfig):
         news.register("conflict", "agents_app.view_conflict")
         stores.register(FeedStore())
         stream_health.register()
+        noticed.register(NoticedConflicts())
         notice_stores.register_configured()
         hooks.erasing(records.forget)
         hooks.proposing(offering.settle)

@@ -15,9 +15,8 @@ from uuid import UUID
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.core.mail.backends.smtp import EmailBackend
-from django.urls import reverse
 
-from agents_app.models import Conflict, Notice
+from agents_app.models import Notice
 from agents_app.services import notices
 from agents_app.services.notices import Told
 from memoryhub.access.texts import absolute, relative, spelled_out
@@ -45,7 +44,7 @@ def register_configured() -> None:
 def link_to(told: Told) -> str:
     config = settings.CONFIG
     hub = config.notices.hub_url.rstrip("/") or f"http://{config.server.host}:{config.server.port}"
-    return hub + reverse("admin:agents_app_conflict_change", args=[told.conflict_id])
+    return hub + told.about.path
 
 
 class NoticeWebhook(HttpStore):
@@ -71,17 +70,15 @@ class NoticeWebhook(HttpStore):
 
 
 def document(told: Told) -> dict[str, Any]:
+    about = told.about
     return {
         "notice_id": str(told.notice_id),
         "reason": told.reason,
-        "conflict_id": str(told.conflict_id),
-        "entry_id": str(told.entry_id),
-        "key": told.key,
-        "kind": told.kind,
-        "severity": told.severity,
-        "open": told.is_open,
-        "opened_at": told.opened_at,
-        "due_at": told.due_at,
+        **about.fields,
+        "severity": about.severity,
+        "open": about.is_open,
+        "opened_at": about.opened_at,
+        "due_at": about.due_at,
         "link": link_to(told),
     }
 
@@ -102,8 +99,8 @@ class NoticeEmail:
         return self.send(wanted) if wanted else {}
 
     def letter(self, told: Told | None) -> EmailMessage | None:
-        """None where nobody needs one: the conflict is decided or gone, or nobody has an address."""
-        if told is None or not told.is_open:
+        """None where nobody needs one: it is decided or gone, or nobody has an address."""
+        if told is None or not told.about.is_open:
             return None
         to = [told.recipient_email] if told.recipient_email else list(self.config.email_recipients)
         if not to:
@@ -151,30 +148,23 @@ def said(error: Exception) -> str:
     return f"The mail server did not take it: {type(error).__name__} {error}".strip()
 
 
-REASONS = {
-    "opened": "A conflict was opened and waits for a decision.",
-    "escalated": "A conflict became more severe and waits for a decision.",
-    "assigned": "A conflict was assigned to you.",
-    "overdue": "A conflict has waited for too long.",
-}
-
-
 def subject(told: Told) -> str:
-    key = spelled_out(told.key)
+    about, key = told.about, spelled_out(told.about.where)
     short = key if len(key) <= LONGEST_KEY else key[: LONGEST_KEY - 1] + "…"
-    about = f"[MemoryHub] {told.severity} conflict {Notice.Reason(told.reason).label.lower()}: {short}"
-    return " ".join(about.split())  # a line break would end the header
+    line = f"[MemoryHub] {about.severity} {about.noun} {Notice.Reason(told.reason).label.lower()}: {short}"
+    return " ".join(line.split())  # a line break would end the header
 
 
 def text(told: Told) -> str:
+    about = told.about
     lines = [
-        REASONS[told.reason],
+        told.sentence,
         "",
-        f"What:     {Conflict.Kind(told.kind).label}",
-        f"Where:    {spelled_out(told.key)}" + (f" (tenant {told.tenant_id})" if told.tenant_id else ""),
-        f"Severity: {told.severity}",
-        f"Opened:   {moment(told.opened_at)}",
-        f"Due:      {moment(told.due_at) if told.due_at else 'no time set'}",
+        f"What:     {about.what}",
+        f"Where:    {spelled_out(about.where)}" + (f" (tenant {about.tenant_id})" if about.tenant_id else ""),
+        f"Severity: {about.severity}",
+        f"Opened:   {moment(about.opened_at)}",
+        f"Due:      {moment(about.due_at) if about.due_at else 'no time set'}",
         "",
         f"Decide:   {link_to(told)}",
         "",

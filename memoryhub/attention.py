@@ -14,8 +14,8 @@ from django.db.models import Exists, Min, OuterRef
 from django.urls import reverse
 from django.utils import timezone
 
-from agents_app import selectors_queue
-from agents_app.models import AgentProfile, Conflict, Notice
+from agents_app import noticed, selectors_queue
+from agents_app.models import AgentProfile, Notice
 from memoryhub.access.models import ApiKey
 from memoryhub.access.principals import Principal
 from memoryhub.access.services.keys import within_reach
@@ -165,14 +165,14 @@ def handoffs_turned_back(principal: Principal) -> list[Waiting]:
 
 
 def unread_notices(principal: Principal) -> list[Waiting]:
-    """Of open conflicts: a decided one needs nobody any more."""
+    """Of what still waits: what is decided needs nobody any more."""
     mine = Notice.objects.visible_to(principal).meant_for(principal.staff_pk).unread_by(principal.staff_pk)
-    unread = mine.filter(conflict__status=Conflict.Status.OPEN)
+    unread = mine.filter(noticed.waiting())
     count = unread.order_by()[:MOST_COUNTED].count()
     if not count:
         return []
     latest = unread.select_related("conflict").latest("created_at")
-    detail = f"Latest: {latest.get_reason_display().lower()}, {latest.conflict.key}, {relative(latest.created_at)}."
+    detail = f"Latest: {latest.get_reason_display().lower()}, {latest.about}, {relative(latest.created_at)}."
     link = list_link("agents_app.notice", reading="unread")
     return [Waiting(count, plural(count, "Unread notice", "Unread notices"), detail, link, "Read")]
 

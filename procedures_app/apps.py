@@ -1,7 +1,9 @@
 from django.apps import AppConfig
 
 #: name, verb, minutes between runs, what it does, things in a slice
-JOBS: tuple[tuple[str, str, int, str, int], ...] = ()
+JOBS: tuple[tuple[str, str, int, str, int], ...] = (
+    ("approval_notices", "approval_notices.overdue", 5, "Tells staff of approvals that wait for too long.", 100),
+)
 
 
 class ProceduresConfig(AppConfig):
@@ -11,12 +13,14 @@ class ProceduresConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from agents_app import news
+        from agents_app import news, noticed
         from memoryhub.access import consulting
         from memoryhub.sync import jobs
+        from procedures_app.noticed_approvals import NoticedApprovals
         from procedures_app.services import enforcement
 
         news.register("run", "procedures_app.view_run")
+        noticed.register(NoticedApprovals())
         consulting.guard_writes(enforcement.guard)
         for name, work, pause, description, limit in JOBS:
             jobs.register(jobs.Job(name, f"procedures_app.services.{work}", pause, description, limit))

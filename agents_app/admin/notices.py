@@ -1,18 +1,18 @@
-"""Notices about conflicts: what staff was told, and what this user has not read yet."""
+"""Notices: what staff was told of things that wait for a person, and what this user has not read yet."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Case, Exists, OuterRef, QuerySet, Value, When
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RadioFilter
 from unfold.decorators import action, display
 
+from agents_app import noticed
 from agents_app.models import Notice, NoticeRead
 from agents_app.services import notices
 from memoryhub.access.admin.base import BigTable, ReadOnlyAdmin, principal_of
@@ -45,7 +45,7 @@ class ReadingFilter(RadioFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         reader = principal_of(request).staff_pk
         if self.value() == "unread":
-            return queryset.exclude(reads__user=reader).filter(conflict__status="open")
+            return queryset.exclude(reads__user=reader).filter(noticed.waiting())
         return queryset.filter(reads__user=reader) if self.value() == "read" else queryset
 
 
@@ -59,8 +59,8 @@ class NoticeAdmin(VerbsMixin, BigTable, ReadOnlyAdmin):
         ("reason", ChoicesDropdownFilter),
     ]
     list_select_related = ["conflict"]
-    search_fields = ["conflict__key"]
-    search_help_text = "Part of the key"
+    search_fields = ["conflict__key", "title"]
+    search_help_text = "Part of the key or title"
     ordering = ["-created_at"]
     fields = ["shown_reason", "about", ("shown_severity", "state"), ("made", "due"), "reading"]
     readonly_fields = ["shown_reason", "about", "shown_severity", "state", "made", "due", "reading"]
@@ -73,7 +73,15 @@ class NoticeAdmin(VerbsMixin, BigTable, ReadOnlyAdmin):
         mine = NoticeRead.objects.filter(notice=OuterRef("pk"), user=principal.staff_pk)
         reached: Any = super().in_reach(rows, principal)
         meant: QuerySet[Any] = reached.meant_for(principal.staff_pk).annotate(was_read=Exists(mine))
-        return meant
+        waits = Case(When(noticed.waiting(), then=Value(True)), default=Value(False))
+        shown: QuerySet[Any] = meant.annotate(waits=waits)
+        return shown
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """A notice names what it is about: it is for those who may see that."""
+        allowed = [one.name for one in noticed.every() if request.user.has_perm(one.permission)]
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows.filter(subject__in=allowed)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -92,18 +100,20 @@ class NoticeAdmin(VerbsMixin, BigTable, ReadOnlyAdmin):
     def shown_reason(self, notice: Notice) -> str:
         return str(notice.get_reason_display())
 
-    @display(description="Conflict about")
+    @display(description="About")
     def about(self, notice: Notice) -> SafeString:
-        address = reverse("admin:agents_app_conflict_change", args=[notice.conflict_id])
-        return format_html('<a class="hub-link" href="{}">{}</a>', address, text_cell(notice.conflict.key, 60))
+        address = noticed.thing(notice.subject).path(notice.thing_id)
+        return format_html('<a class="hub-link" href="{}">{}</a>', address, text_cell(notice.about, 60))
 
     @display(description="Severity", ordering="severity", label=SEVERITIES)
     def shown_severity(self, notice: Notice) -> str:
         return str(notice.get_severity_display())
 
-    @display(description="Conflict is", label={"Open": "warning", "Resolved": "success"})
-    def state(self, notice: Notice) -> str:
-        return str(notice.conflict.get_status_display())
+    @display(description="It is", label={"Open": "warning", "Resolved": "success", "Over": "success"})
+    def state(self, notice: Any) -> str:
+        if notice.conflict is not None:
+            return str(notice.conflict.get_status_display())
+        return "Open" if notice.waits else "Over"
 
     @display(description="You", label={"unread": "info"})
     def reading(self, notice: Any) -> str:
@@ -115,7 +125,8 @@ class NoticeAdmin(VerbsMixin, BigTable, ReadOnlyAdmin):
 
     @display(description="Due")
     def due(self, notice: Notice) -> SafeString:
-        return moment_cell(notice.conflict.due_at, "no time set")
+        found = noticed.thing(notice.subject).about([notice.thing_id]).get(notice.thing_id)
+        return moment_cell(found.due_at if found else None, "no time set")
 
 
 @admin.register(NoticeRead)
@@ -131,7 +142,7 @@ class NoticeReadAdmin(BigTable, ReadOnlyAdmin):
 
     @display(description="Notice about")
     def about(self, row: NoticeRead) -> SafeString:
-        return text_cell(row.notice.conflict.key, 60)
+        return text_cell(row.notice.about, 60)
 
     @display(description="Read", ordering="read_at")
     def when(self, row: NoticeRead) -> SafeString:

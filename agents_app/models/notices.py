@@ -1,8 +1,9 @@
-"""What staff is told about conflicts, and who has read it."""
+"""What staff is told about things that wait for a person, and who has read it."""
 
 from __future__ import annotations
 
 from typing import Self
+from uuid import UUID
 
 from django.conf import settings
 from django.db import models
@@ -23,25 +24,33 @@ class NoticeQuerySet(TenantQuerySet):
 
 
 class Notice(models.Model):
-    """One thing that staff should know about a conflict; never more than one a reason."""
+    """One thing that staff should know about a conflict, or something of a higher house; never more than one a reason.
+
+    ``subject`` says what it is about (``agents_app.noticed``). Of anything but a conflict ``subject_id`` names which
+    one, and ``title`` says it in words.
+    """
 
     class Reason(models.TextChoices):
         OPENED = "opened", "Opened"
         ESCALATED = "escalated", "Escalated"
         ASSIGNED = "assigned", "Assigned to you"
+        ASKED = "asked", "Waits for a decision"
         OVERDUE = "overdue", "Waits for too long"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant_id = models.TextField(null=True)
-    conflict = models.ForeignKey(Conflict, on_delete=models.CASCADE, related_name="notices")
+    subject = models.TextField(default="conflict", db_default="conflict")
+    subject_id = models.UUIDField(null=True)
+    title = models.TextField(default="", db_default="")
+    conflict = models.ForeignKey(Conflict, null=True, on_delete=models.CASCADE, related_name="notices")
     reason = models.TextField(choices=Reason.choices)
-    severity = models.TextField(choices=Severity.choices, help_text="Of the conflict, when the notice was made.")
+    severity = models.TextField(choices=Severity.choices, help_text="When the notice was made.")
     recipient = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         null=True,
         on_delete=models.CASCADE,
         related_name="+",
-        help_text="Who is meant; empty: everybody who reviews conflicts.",
+        help_text="Who is meant; empty: everybody who decides such things.",
     )
     created_at = models.DateTimeField(db_default=Now())
 
@@ -52,13 +61,37 @@ class Notice(models.Model):
         ordering = ["-created_at"]
         constraints = [
             models.UniqueConstraint(
-                fields=["conflict", "reason", "recipient"], name="one_notice_per_reason", nulls_distinct=False
-            )
+                fields=["conflict", "reason", "recipient"],
+                condition=models.Q(conflict__isnull=False),
+                name="one_notice_per_reason",
+                nulls_distinct=False,
+            ),
+            models.UniqueConstraint(
+                fields=["subject", "subject_id", "reason", "recipient"],
+                condition=models.Q(conflict=None),
+                name="one_notice_per_reason_of_others",
+                nulls_distinct=False,
+            ),
+            models.CheckConstraint(
+                condition=models.Q(subject="conflict", subject_id=None, conflict__isnull=False)
+                | (~models.Q(subject="conflict") & models.Q(subject_id__isnull=False, conflict=None)),
+                name="notice_is_about_one_thing",
+            ),
         ]
         indexes = [models.Index(fields=["tenant_id", "-created_at"], name="notices_newest")]
 
     def __str__(self) -> str:
         return str(self.get_reason_display())
+
+    @property
+    def thing_id(self) -> UUID:
+        found = self.conflict_id or self.subject_id
+        assert found is not None  # a constraint sees to it
+        return found
+
+    @property
+    def about(self) -> str:
+        return self.conflict.key if self.conflict else self.title
 
 
 class NoticeRead(models.Model):

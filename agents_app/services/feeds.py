@@ -50,6 +50,6 @@ def compare_all() -> Iterator[list[Grown]]:
                 return
             cursor.execute(FEED_ENTRIES, [[row[0] for row in rows], [row[1] for row in rows]])
             grown: list[Grown] = list(cursor.fetchall())
-            notify(grown, [])
+            notify(grown, {})
         after = rows[-1][0]
         yield grown

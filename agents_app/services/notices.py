@@ -1,17 +1,22 @@
-"""Staff is told about conflicts that must not wait: made here, once a reason, and carried out by the outbox."""
+"""Staff is told about what must not wait: made here, once a reason, and carried out by the outbox.
+
+Conflicts are this house's own; ``tell`` is for the things of higher ones (``agents_app.noticed``).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from agents_app import noticed
 from agents_app.models import Conflict, Notice, NoticeRead, Severity
+from agents_app.noticed import About
 from memoryhub.access.principals import Principal
 from memoryhub.access.walls import behind_walls, verb
 from memoryhub.sync.services import outbox
@@ -23,20 +28,24 @@ Reason = Notice.Reason
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What may be said of a notice outside of the hub: names and times, never values."""
+    """What may be said of a notice outside of the hub. ``sentence`` says what its reason means."""
 
     notice_id: UUID
-    conflict_id: UUID
-    entry_id: UUID
-    key: str
-    kind: str
     reason: str
-    severity: str
-    tenant_id: str | None
-    opened_at: datetime
-    due_at: datetime | None
-    is_open: bool
+    sentence: str
+    about: About
     recipient_email: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """What staff is to be told of: the name and id of something noticed, and its title in a list."""
+
+    subject: str
+    subject_id: UUID
+    tenant_id: str | None
+    title: str
+    severity: str
 
 
 def consider(conflict: Conflict, reason: Reason, *, principal: Principal) -> Notice | None:
@@ -72,18 +81,35 @@ def make(conflict: Conflict, reason: Reason, principal: Principal) -> Notice | N
         recipient_id=conflict.assignee_id if reason == Reason.ASSIGNED else None,
         defaults={"tenant_id": conflict.tenant_id, "severity": conflict.severity},
     )
-    if not created:
-        return None
+    return announce(notice, principal) if created else None
+
+
+def tell(thing: Thing, reason: Reason, *, principal: Principal, recipient: int | None = None) -> Notice | None:
+    """Tells staff, or the ``recipient`` alone, of something of a higher house; None where it was told already.
+
+    In the transaction of what happened.
+    """
+    notice, created = Notice.objects.get_or_create(
+        subject=thing.subject,
+        subject_id=thing.subject_id,
+        reason=reason,
+        recipient_id=recipient,
+        defaults={"tenant_id": thing.tenant_id, "title": thing.title, "severity": thing.severity},
+    )
+    return announce(notice, principal) if created else None
+
+
+def announce(notice: Notice, principal: Principal) -> Notice:
     event = outbox.Change(
-        event_type=f"{TOPIC}.{reason}",
+        event_type=f"{TOPIC}.{notice.reason}",
         object_id=notice.pk,
-        context_key=conflict.key,
+        context_key=notice.about,
         version=1,
         source=principal.actor,
-        priority=conflict.severity,
-        payload={"notice_id": str(notice.pk), "conflict_id": str(conflict.pk)},
+        priority=notice.severity,
+        payload={"notice_id": str(notice.pk), f"{notice.subject}_id": str(notice.thing_id)},
     )
-    outbox.emit([event], principal=replace(principal, tenant_id=conflict.tenant_id))
+    outbox.emit([event], principal=replace(principal, tenant_id=notice.tenant_id))
     return notice
 
 
@@ -121,23 +147,20 @@ def mark_read(notice_ids: Iterable[UUID], *, principal: Principal) -> int:
 
 def told(notice_ids: Iterable[UUID]) -> dict[UUID, Told]:
     """What to say of each notice that still exists. For stores: it reads as the system."""
-    found = Notice.objects.filter(pk__in=list(notice_ids)).select_related("conflict", "recipient")
-    return {notice.pk: telling(notice) for notice in found}
+    found = list(Notice.objects.filter(pk__in=list(notice_ids)).select_related("recipient"))
+    known = {
+        one.name: one.about([notice.thing_id for notice in found if notice.subject == one.name])
+        for one in noticed.every()
+    }
+    abouts = ((notice, known.get(notice.subject, {}).get(notice.thing_id)) for notice in found)
+    return {notice.pk: telling(notice, about) for notice, about in abouts if about is not None}
 
 
-def telling(notice: Notice) -> Told:
-    conflict = notice.conflict
+def telling(notice: Notice, about: About) -> Told:
     return Told(
         notice_id=notice.pk,
-        conflict_id=conflict.pk,
-        entry_id=conflict.entry_id,
-        key=conflict.key,
-        kind=conflict.kind,
         reason=notice.reason,
-        severity=conflict.severity,
-        tenant_id=conflict.tenant_id,
-        opened_at=conflict.created_at,
-        due_at=conflict.due_at,
-        is_open=conflict.status == Conflict.Status.OPEN,
+        sentence=noticed.thing(notice.subject).sentences[notice.reason],
+        about=about,
         recipient_email=(notice.recipient.email or None) if notice.recipient else None,
     )

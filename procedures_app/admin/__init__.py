@@ -1,0 +1,3 @@
+from procedures_app.admin import approvals
+
+__all__ = ["approvals"]

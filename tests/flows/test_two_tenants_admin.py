@@ -29,6 +29,7 @@ from tests.contract.recipes import RECIPES, all_recipes
 from tests.contract.recipes.context import new_entry_id
 from tests.contract.routes import api_routes
 from tests.contract.world import World, rows_of, undone, world_of
+from tests.procedures_app.admin.running import approval, run
 
 pytestmark = pytest.mark.django_db
 REFUSED = (302, 403, 404, 405)
@@ -63,6 +64,7 @@ def ours(api: MakeClient) -> World:
 
 def make_what_no_address_makes(world: World) -> None:
     access_log.log.flush()
+    approval(run(tenant=world.tenant, agent_id=world.text()), reason=world.text(), proposal=world.text())
     fields = {"tenant_id": world.tenant}
     source, target = new_entry_id(world), new_entry_id(world)
     with behind_walls(system_principal("test", world.tenant)):

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 
 from agents_app.models import Conflict, Notice, NoticeRead
 from agents_app.notice_stores import NoticeEmail, NoticeWebhook, subject, text
+from agents_app.noticed import About
 from agents_app.services import conflicts, notices
 from memoryhub.access.principals import Principal, system_principal
 from memoryhub.access.services import agents, tenants
@@ -303,8 +304,7 @@ def test_erasing_an_entry_takes_its_notices_along(mail: MailServer) -> None:
 
 
 def test_what_is_said_needs_no_time_of_its_own() -> None:
-    now = timezone.now()
-    nothing = UUID(int=0)
-    told = notices.Told(nothing, nothing, nothing, "k", "duplicate", "overdue", "low", None, now, None, True, None)
+    about = About("conflict", "Duplicate", "k", "low", None, timezone.now(), None, True, "/admin/")
+    told = notices.Told(UUID(int=0), "overdue", "A conflict has waited for too long.", about, None)
     assert "no time set" in text(told)
     assert subject(told) == "[MemoryHub] low conflict waits for too long: k"

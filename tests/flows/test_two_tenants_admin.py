@@ -29,6 +29,7 @@ from tests.contract.recipes import RECIPES, all_recipes
 from tests.contract.recipes.context import new_entry_id
 from tests.contract.routes import api_routes
 from tests.contract.world import World, rows_of, undone, world_of
+from tests.procedures_app import rows
 from tests.procedures_app.admin.running import approval, run
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +82,7 @@ def make_what_no_address_makes(world: World) -> None:
         )
         DetectionMark.objects.create(name=world.text(), at=timezone.now(), entry_id=source, **fields)
         VectorIndex.objects.create(name=world.text(), model="m", dimension=2, rows=1, exact_up_to=1, **fields)
+    rows.one_of_each(world.tenant, world.text())
 
 
 @pytest.fixture

@@ -15,12 +15,17 @@ class ProceduresConfig(AppConfig):
     def ready(self) -> None:
         from agents_app import news, noticed
         from memoryhub.access import consulting
+        from memoryhub.search import presenters
         from memoryhub.sync import jobs
+        from procedures_app import indexing
         from procedures_app.noticed_approvals import NoticedApprovals
         from procedures_app.services import enforcement
 
         news.register("run", "procedures_app.view_run")
         noticed.register(NoticedApprovals())
         consulting.guard_writes(enforcement.guard)
+        presenters.register("knowledge", indexing.knowledge)
+        presenters.register("work", indexing.work)
+        presenters.register("procedure", indexing.procedures)
         for name, work, pause, description, limit in JOBS:
             jobs.register(jobs.Job(name, f"procedures_app.services.{work}", pause, description, limit))

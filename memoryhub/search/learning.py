@@ -9,6 +9,7 @@ from uuid import UUID
 
 from memoryhub.access.principals import system_principal
 from memoryhub.search.services.vocabulary import learn_entries, learn_session
+from memoryhub.search.topics import OF_ROWS
 from memoryhub.sync.models import Delivery
 from memoryhub.sync.stores import NotReady, Problem, topic_of
 
@@ -24,13 +25,13 @@ def learn(batch: Sequence[Delivery]) -> dict[int, Problem]:
     """
     until = time.monotonic() + LONGEST_SECONDS
     unfinished: dict[int, Problem] = {}
-    entries: dict[str | None, list[UUID]] = defaultdict(list)
+    rows: dict[str | None, list[UUID]] = defaultdict(list)
     for delivery in batch:
-        if topic_of(delivery.event.event_type) == "entry":
-            entries[delivery.tenant_id].append(delivery.object_id)
+        if topic_of(delivery.event.event_type) in OF_ROWS:
+            rows[delivery.tenant_id].append(delivery.object_id)
         elif not learned(delivery, until):
             unfinished[delivery.pk] = NotReady("There was no time for all of its words yet.", retry_in=0)
-    for tenant, ids in entries.items():
+    for tenant, ids in rows.items():
         learn_entries(principal=system_principal(NAME, tenant), ids=ids)
     return unfinished
 

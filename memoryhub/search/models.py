@@ -1,4 +1,4 @@
-"""The search index: a row per entry or message, with what decides who sees it; vectors beside it."""
+"""The search index: a row per thing that can be found, with what decides who sees it; vectors beside it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,17 @@ from memoryhub.access.ids import new_id
 from memoryhub.access.visibility import TenantQuerySet, VisibleQuerySet
 
 TEXT = models.TextField()
-#: Whom a row reaches, as one sortable text: "g", "t", "u:<user>", "s:<session>", "a:<agent>"; "x…" when archived,
-#: so that archived rows lie apart from what is searched.
+#: Whom a row reaches, as one sortable text: "g", "t", "u:<user>", "s:<session>", "a:<agent>"; "x…" when archived, and
+#: "yk…", "yp…", "yw…" for knowledge, procedures and work. So archived rows, and kinds that a search does not ask for,
+#: lie apart from what is searched, and cost it nothing however many they are.
 REACH = Concat(
     Case(When(archived=True, then=Value("x", TEXT)), default=Value("", TEXT)),
+    Case(
+        When(kind="knowledge", then=Value("yk", TEXT)),
+        When(kind="procedure", then=Value("yp", TEXT)),
+        When(kind="work", then=Value("yw", TEXT)),
+        default=Value("", TEXT),
+    ),
     Case(
         When(scope="global", then=Value("g", TEXT)),
         When(scope="tenant", then=Value("t", TEXT)),
@@ -34,15 +41,19 @@ def of_content(function: str, field: models.Field[Any, Any]) -> models.Generated
 
 
 class IndexRow(models.Model):
-    """``id`` is the id of the entry or message. The database makes the rest from ``content``: the number of its
+    """``id`` is the id of the entry, message, … The database makes the rest from ``content``: the number of its
     words, whether it asks (ends with "?"), whether it tells a time ("yesterday", "in June"), and its passages.
 
-    A message of a session with a user has scope ``user`` and both ids; without a user, scope ``tenant``.
+    A message of a session with a user has scope ``user`` and both ids; without a user, scope ``tenant``. So have
+    knowledge and work; procedures have scope ``tenant``.
     """
 
     class Kind(models.TextChoices):
         ENTRY = "entry", "Entry"
         MESSAGE = "message", "Message"
+        KNOWLEDGE = "knowledge", "Knowledge"
+        WORK = "work", "Work done"
+        PROCEDURE = "procedure", "Procedure"
 
     id = models.UUIDField(primary_key=True)
     kind = models.TextField(choices=Kind.choices)

@@ -13,7 +13,7 @@ from django.conf import settings
 from memoryhub.access.principals import Principal
 from memoryhub.access.trips import one_trip
 from memoryhub.access.visibility import sees_everything
-from memoryhub.search.requests import KINDS, Filters, Mode
+from memoryhub.search.requests import USUAL_KINDS, Filters, Mode
 
 if TYPE_CHECKING:
     from memoryhub.search.embeddings.base import Vector
@@ -85,7 +85,7 @@ def candidates(
     None: the words of the query.
     """
     values = [
-        json.dumps(facts(principal)),
+        json.dumps(facts(principal, kinds)),
         query,
         mode,
         None if vector is None else written(vector),
@@ -103,8 +103,9 @@ def authors(principal: Principal) -> list[str]:
     return list(names)
 
 
-def facts(principal: Principal) -> dict[str, Any]:
-    """Who asks, as far as visibility depends on it. The tenant is not among it: the database knows it."""
+def facts(principal: Principal, kinds: Sequence[str] = USUAL_KINDS) -> dict[str, Any]:
+    """Who asks, as far as visibility depends on it, and for rows of which kinds. The tenant is not among it: the
+    database knows it."""
     return {
         "agent": principal.agent_id,
         "named_user": principal.named_user,
@@ -112,11 +113,13 @@ def facts(principal: Principal) -> dict[str, Any]:
         "bound_user": principal.bound_user,
         "admin": principal.is_admin,
         "everything": sees_everything(principal),
+        "places": list(kinds),
     }
 
 
 def conditions_of(kinds: Sequence[str], filters: Filters) -> dict[str, Any]:
-    return filters.conditions() | ({} if tuple(kinds) == KINDS else {"kinds": list(kinds)})
+    """``kinds`` too, unless they are all that lie where the search looks: nothing need be left out then."""
+    return filters.conditions() | ({} if tuple(kinds) == USUAL_KINDS else {"kinds": list(kinds)})
 
 
 def options(limit: int, explain: bool, filters: Filters, words: Sequence[Sequence[str]] | None) -> dict[str, Any]:

@@ -16,8 +16,11 @@ MODES: tuple[Mode, ...] = ("keyword", "semantic", "hybrid", "fuzzy")
 #: Modes that need no vector of the query.
 BY_WORDS: tuple[Mode, ...] = ("keyword", "fuzzy")
 KINDS: tuple[str, ...] = tuple(IndexRow.Kind.values)
+#: What is searched when no kind is named.
+USUAL_KINDS: tuple[str, ...] = ("entry", "message")
+PLURALS = {"entries": "entry", "messages": "message", "procedures": "procedure"}
 #: Both the word for one and the word for many name a kind.
-KIND_NAMES = {name: kind for kind, plural in (("entry", "entries"), ("message", "messages")) for name in (kind, plural)}
+KIND_NAMES = {kind: kind for kind in KINDS} | PLURALS
 SCOPES = ("global", "tenant", "user", "session", "agent")
 LAYERS = ("session", "short_term", "long_term", "permanent")
 LAYER_ALIASES = {"short": "short_term", "long": "long_term"}
@@ -78,12 +81,12 @@ def checked_mode(mode: str) -> Mode:
 
 
 def checked_kinds(kinds: Collection[str]) -> tuple[str, ...]:
-    """The kinds in their fixed order, without repetition. None at all means all."""
+    """The kinds in their fixed order, without repetition. None at all means entries and messages."""
     unknown = [kind for kind in kinds if kind not in KIND_NAMES]
     if unknown:
         raise Invalid("kinds", f"'{unknown[0]}' is not one of {', '.join(KIND_NAMES)}.")
-    wanted = {KIND_NAMES[kind] for kind in kinds}
-    return tuple(kind for kind in KINDS if not wanted or kind in wanted)
+    wanted = {KIND_NAMES[kind] for kind in kinds} or set(USUAL_KINDS)
+    return tuple(kind for kind in KINDS if kind in wanted)
 
 
 def checked_limit(limit: int) -> int:

@@ -17,13 +17,13 @@ from memoryhub.search.learning import learn
 from memoryhub.search.services import index, space_changes
 from memoryhub.search.services.index import ROWS_AT_A_TIME, Made, Text
 from memoryhub.search.services.spaces import Space, active_space, named
+from memoryhub.search.topics import MESSAGES, OF_ROWS
 from memoryhub.sync.models import Delivery
 from memoryhub.sync.stores import NotReady, Problem, Topic, topic_of
 
 logger = logging.getLogger(__name__)
 DATABASE_ERRORS = (OperationalError, InterfaceError)
 NAME = "vector"
-ENTRY, MESSAGES = "entry", "messages"
 #: Well below the time that a claimed delivery is left alone; what is not done by then comes again at once.
 LONGEST_SECONDS = 15.0
 LOADING_PAUSE = 2.0
@@ -34,7 +34,7 @@ class VectorStore:
     """Registered in ``AppConfig.ready``. Removed rows need nothing here: their vectors go with them."""
 
     name = NAME
-    topics: frozenset[Topic] = frozenset({ENTRY, MESSAGES})
+    topics: frozenset[Topic] = OF_ROWS | {MESSAGES}
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
@@ -103,7 +103,7 @@ class Embedding:
 
     def _lacking(self, delivery: Delivery, limit: int) -> list[Text]:
         event = delivery.event
-        if topic_of(event.event_type) == ENTRY:
+        if topic_of(event.event_type) in OF_ROWS:
             return index.lacking_of_entry(delivery.object_id, self.without)
         return index.lacking_of_session(
             delivery.tenant_id, event.context_key, delivery.version, limit, without=self.without

@@ -1,4 +1,4 @@
-"""Operations that were begun, for tests of what stands on them."""
+"""Callers of the procedures area, and operations that were begun, for tests of what stands on them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from memoryhub.access.credentials import principal_for, verify
 from memoryhub.access.ids import new_id
-from memoryhub.access.principals import Principal
+from memoryhub.access.principals import ALL_PERMISSIONS, Principal, system_principal
+from memoryhub.access.services import tenants
 from memoryhub.access.walls import behind_walls
 from procedures_app.models import Mode, Operation
 from procedures_app.services.consultations import digest_of, new_token
@@ -52,3 +53,33 @@ def begun(principal: Principal, kind: str = "general", **fields: Any) -> Princip
     with behind_walls(principal):
         Operation.objects.create(pk=operation_id, kind=kind, token_digest=digest_of(token), **known | fields)
     return replace(principal, consultation=token)
+
+
+@pytest.fixture
+def caller(tenant: str) -> Callable[..., Principal]:
+    """``caller("a", user="u")`` is an agent that no key stands behind."""
+
+    def make(name: str | None = "deploy_bot", **fields: Any) -> Principal:
+        defaults = {"kind": "key", "name": "k", "tenant_id": tenant, "permissions": frozenset({"read", "write"})}
+        if user := fields.pop("user", None):
+            fields["named_user"] = user
+        return Principal(**defaults | {"agent_id": name} | fields)
+
+    return make
+
+
+@pytest.fixture
+def person(tenant: str) -> Principal:
+    """A staff user who may write."""
+    return Principal(kind="staff", name="maria", tenant_id=tenant, permissions=ALL_PERMISSIONS)
+
+
+@pytest.fixture
+def job(tenant: str) -> Principal:
+    """The principal of a job in the tenant."""
+    return system_principal("test", tenant)
+
+
+@pytest.fixture
+def other_tenant() -> str:
+    return tenants.ensure(principal=system_principal("test"), tenant_id="other").tenant_id

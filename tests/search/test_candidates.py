@@ -15,7 +15,7 @@ from memoryhub.access.principals import Principal
 from memoryhub.access.walls import behind_walls
 from memoryhub.search.models import IndexRow, Passage, Vector
 from memoryhub.search.ranking import Candidate, Found, authors, candidates
-from memoryhub.search.requests import KINDS, Filters, Mode
+from memoryhub.search.requests import USUAL_KINDS, Filters, Mode
 from memoryhub.search.services.spaces import active_space
 from tests.search.conftest import STAFF, add, caller, index_row
 
@@ -39,7 +39,7 @@ def find(
         mode=mode,
         vector=None if mode == "keyword" else np.asarray(embedded(query)),
         model=space.name,
-        kinds=KINDS,
+        kinds=USUAL_KINDS,
         filters=filters or Filters(),
         limit=limit,
         explain=explain,

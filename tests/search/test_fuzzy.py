@@ -13,7 +13,7 @@ from memoryhub.access.models import Grant
 from memoryhub.access.principals import ALL_PERMISSIONS, Principal, system_principal
 from memoryhub.access.walls import behind_walls
 from memoryhub.search.models import IndexRow, KnownWord
-from memoryhub.search.requests import KINDS, Filters
+from memoryhub.search.requests import USUAL_KINDS, Filters
 from memoryhub.search.services import index, vocabulary
 from memoryhub.search.services.fuzzy import search_words
 from memoryhub.search.services.search import SearchAnswer
@@ -59,7 +59,7 @@ def terms(answer: SearchAnswer) -> dict[str, tuple[str, float]]:
 
 def told(query: str, principal: Principal) -> dict[UUID, list[str]]:
     """Per row that the caller may see the words that were found in it."""
-    found = search_words(query=query, kinds=KINDS, filters=Filters(), limit=10, principal=principal)
+    found = search_words(query=query, kinds=USUAL_KINDS, filters=Filters(), limit=10, principal=principal)
     return {row.id: [term[0] for term in row.terms or ()] for row in found.candidates}
 
 

@@ -12,7 +12,7 @@ import pytest
 from memoryhub.access.principals import system_principal
 from memoryhub.search.models import IndexRow
 from memoryhub.search.ranking import Candidate
-from memoryhub.search.requests import KINDS, Filters
+from memoryhub.search.requests import USUAL_KINDS, Filters
 from memoryhub.search.services import vocabulary
 from memoryhub.search.services.fuzzy import search_words
 from tests.search.conftest import add, caller, index_row
@@ -62,7 +62,7 @@ def memories(tenant: str) -> list[IndexRow]:
 
 
 def best(query: str, number: int) -> list[Candidate]:
-    found = search_words(query=query, kinds=KINDS, filters=Filters(), limit=10, principal=caller()).candidates
+    found = search_words(query=query, kinds=USUAL_KINDS, filters=Filters(), limit=10, principal=caller()).candidates
     return sorted(found, key=lambda row: (-(row.bm25 or 0.0), row.id))[:number]
 
 

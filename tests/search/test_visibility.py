@@ -18,6 +18,7 @@ from memoryhub.access.walls import behind_walls
 from memoryhub.registry.models import ContextEntry
 from memoryhub.search.models import IndexRow
 from memoryhub.search.ranking import facts
+from memoryhub.search.requests import KINDS, USUAL_KINDS, Filters
 from memoryhub.search.services.search import search
 from tests.search.conftest import STAFF, embed, index_row
 
@@ -32,19 +33,15 @@ def maybe(names: st.SearchStrategy[str]) -> st.SearchStrategy[str | None]:
 
 
 def rows() -> st.SearchStrategy[IndexRow]:
-    """Rows as entries and messages have them."""
-    shapes = [
-        st.fixed_dictionaries({"scope": st.just("global"), "tenant_id": st.none()}),
-        st.fixed_dictionaries({"scope": st.just("tenant"), "tenant_id": TENANTS, "session_id": maybe(SESSIONS)}),
-        st.fixed_dictionaries(
-            {"scope": st.just("user"), "tenant_id": TENANTS, "user_id": USERS, "session_id": maybe(SESSIONS)}
-        ),
-        st.fixed_dictionaries({"scope": st.just("session"), "tenant_id": TENANTS, "session_id": SESSIONS}),
-        st.fixed_dictionaries(
-            {"scope": st.just("agent"), "tenant_id": TENANTS, "agent_id": AGENTS, "user_id": maybe(USERS)}
-        ),
+    """Rows as entries and messages have them, and those of the other kinds in every scope inside of a tenant."""
+    shapes: list[dict[str, st.SearchStrategy[Any]]] = [
+        {"scope": st.just("tenant"), "tenant_id": TENANTS, "session_id": maybe(SESSIONS)},
+        {"scope": st.just("user"), "tenant_id": TENANTS, "user_id": USERS, "session_id": maybe(SESSIONS)},
+        {"scope": st.just("session"), "tenant_id": TENANTS, "session_id": SESSIONS},
+        {"scope": st.just("agent"), "tenant_id": TENANTS, "agent_id": AGENTS, "user_id": maybe(USERS)},
     ]
-    return st.one_of(shapes).map(as_row)
+    own = [st.fixed_dictionaries(shape | {"kind": st.sampled_from(KINDS)}) for shape in shapes]
+    return st.one_of(st.just({"scope": "global", "tenant_id": None}), *own).map(as_row)
 
 
 def as_row(columns: Any) -> IndexRow:
@@ -104,8 +101,9 @@ def seen_in_sql(principal: Principal) -> set[UUID]:
         return {row[0] for row in cursor.fetchall()}
 
 
-def seen_by_searching(principal: Principal, mode: str) -> set[UUID]:
-    found = search(principal=principal, query="theme", mode=mode, limit=100)
+def seen_by_searching(principal: Principal, mode: str, kinds: tuple[str, ...], archived: bool) -> set[UUID]:
+    filters = Filters(include_archived=archived)
+    found = search(principal=principal, query="theme", mode=mode, kinds=kinds, filters=filters, limit=100)
     return {result["id"] for result in found.results}
 
 
@@ -120,10 +118,15 @@ def index_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     grants=st.sets(st.tuples(st.integers(0, 11), AGENTS), max_size=6),
     principal=principals(),
     mode=st.sampled_from(["keyword", "semantic", "hybrid"]),
+    kinds=st.sampled_from([(), (), ("knowledge",), ("work", "entry"), ("procedure", "knowledge", "message"), KINDS]),
+    archived=st.booleans(),
 )
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_three_ways_to_say_who_sees_what_agree(db, made, grants, principal, mode):
+def test_three_ways_to_say_who_sees_what_agree(db, made, grants, principal, mode, *, kinds, archived):
+    for row in made:
+        row.archived = archived
     with stored(made, grants, vectors=mode != "keyword"), behind_walls(principal):
-        wanted = set(IndexRow.objects.visible_to(principal).values_list("id", flat=True))
-        assert seen_in_sql(principal) == wanted
-        assert seen_by_searching(principal, mode) == wanted, mode
+        visible = IndexRow.objects.visible_to(principal)
+        assert seen_in_sql(principal) == set(visible.values_list("id", flat=True))
+        wanted = set(visible.filter(kind__in=kinds or USUAL_KINDS).values_list("id", flat=True))
+        assert seen_by_searching(principal, mode, kinds, archived) == wanted, (mode, kinds)

@@ -22,6 +22,9 @@ from memoryhub.search.models import IndexRow, Vector, VectorIndex
 PAGES = {
     IndexRow.Kind.ENTRY: "admin:registry_contextentry_change",
     IndexRow.Kind.MESSAGE: "admin:sessions_app_message_change",
+    IndexRow.Kind.KNOWLEDGE: "admin:procedures_app_knowledge_change",
+    IndexRow.Kind.WORK: "admin:procedures_app_workrecord_change",
+    IndexRow.Kind.PROCEDURE: "admin:procedures_app_procedure_change",
 }
 
 

@@ -69,7 +69,7 @@ class SearchInput(FilterFields):
         child=Choice(tuple(KIND_NAMES)),
         required=False,
         max_length=len(KIND_NAMES),
-        help_text="`entry`, `message`; both if left out.",
+        help_text="`entry`, `message`, `knowledge`, `work`, `procedure`; entries and messages if left out.",
     )
     limit = serializers.IntegerField(min_value=1, max_value=MOST_RESULTS, default=10)
     boost = serializers.DictField(

@@ -40,7 +40,7 @@ class ExplainOutput(serializers.Serializer[Any]):
 
 
 class ResultOutput(serializers.Serializer[Any]):
-    """An entry or a message; the fields of the other kind are missing."""
+    """What was found; the fields of other kinds are missing."""
 
     kind = serializers.ChoiceField(choices=KINDS)
     id = serializers.UUIDField()
@@ -61,6 +61,15 @@ class ResultOutput(serializers.Serializer[Any]):
     content = serializers.CharField(required=False)
     at = serializers.DateTimeField(required=False)
     metadata = serializers.DictField(required=False)
+    title = serializers.CharField(required=False)
+    summary = serializers.CharField(required=False)
+    category = serializers.CharField(required=False, allow_null=True)
+    version = serializers.IntegerField(required=False)
+    knowledge_type = serializers.CharField(required=False)
+    solution = serializers.CharField(required=False, help_text="The best one known of a problem.")
+    success_rate = serializers.FloatField(required=False)
+    action = serializers.CharField(required=False)
+    success = serializers.BooleanField(required=False, allow_null=True)
     explain = ExplainOutput(required=False)
 
 

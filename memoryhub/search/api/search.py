@@ -48,7 +48,7 @@ class SearchView(HubView):
         tags=["context"],
     )
     def post(self, request: Request) -> Response:
-        """Search entries and messages.
+        """Search entries and messages, or whatever `kinds` names.
 
         Needs the permission `read`. Finds what the key may see: shared memories, the agent's own and those granted
         to it, and those of the user and session that the request names.

@@ -68,7 +68,7 @@ def written_by(
     names: Sequence[str], kinds: Sequence[str], filters: Filters, limit: int, *, principal: Principal
 ) -> Written:
     values = [
-        json.dumps(facts(principal)),
+        json.dumps(facts(principal, kinds)),
         json.dumps(conditions_of(kinds, filters)),
         json.dumps(options(limit, False, filters, None)),
         list(names),

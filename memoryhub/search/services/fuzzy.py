@@ -38,7 +38,7 @@ def search_words(
 
     The principal must be inside a tenant.
     """
-    meant = alternatives(query, principal, archived=filters.include_archived)
+    meant = alternatives(query, principal, kinds, archived=filters.include_archived)
     found = candidates(
         query=query,
         mode="keyword",
@@ -57,13 +57,14 @@ def search_words(
     return with_authors(found, words=words, kinds=kinds, filters=filters, limit=limit, principal=principal)
 
 
-def alternatives(query: str, principal: Principal, *, archived: bool) -> list[Meant]:
+def alternatives(query: str, principal: Principal, kinds: Sequence[str], *, archived: bool) -> list[Meant]:
     """The words of the query, and after them those that may have been meant, each word once.
 
     Only words that stand in what the principal may see are ever among the others.
     """
     words = list(dict.fromkeys(WORD.findall(query.lower())))
-    others = [one for asked, known in similar(words, principal, archived).items() for one in likely(asked, known)]
+    alike = similar(words, principal, kinds, archived)
+    others = [one for asked, known in alike.items() for one in likely(asked, known)]
     others.sort(key=lambda one: (-one.likeness, one.word, one.asked))
     best = {one.word: one for one in reversed(others) if one.word not in words}
     return [Meant(word, word, 1.0) for word in words] + sorted(best.values(), key=lambda one: (-one.likeness, one.word))
@@ -76,12 +77,12 @@ def likely(asked: str, known: Sequence[str]) -> Iterator[Meant]:
     return (Meant(word, asked, value * share) for word, value in others)
 
 
-def similar(words: Sequence[str], principal: Principal, archived: bool) -> dict[str, list[str]]:
+def similar(words: Sequence[str], principal: Principal, kinds: Sequence[str], archived: bool) -> dict[str, list[str]]:
     """Per word of the query the words of memories in reach that share enough of it."""
     asked = [word for word in words if is_word(word)][:MOST_ASKED]
     if not asked:
         return {}
-    values = [json.dumps(facts(principal)), archived, asked, settings.CONFIG.search.fuzzy_similarity]
+    values = [json.dumps(facts(principal, kinds)), archived, asked, settings.CONFIG.search.fuzzy_similarity]
     found: dict[str, list[str]] = defaultdict(list)
     for place, word in one_trip(SIMILAR, values, principal=principal):
         found[asked[place]].append(word)

@@ -1,4 +1,4 @@
-"""Searching: one verb over entries and messages, for every door."""
+"""Searching: one verb over entries, messages and whatever else is in the index, for every door."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from memoryhub.search.recipe.question import Question
 from memoryhub.search.recipe.scoring import Scored, rank
 from memoryhub.search.requests import (
     BY_WORDS,
+    USUAL_KINDS,
     Filters,
     Mode,
     checked_filters,
@@ -75,13 +76,13 @@ def search(
     principal: Principal,
     query: str,
     mode: str = "hybrid",
-    kinds: Collection[str] = ("entry", "message"),
+    kinds: Collection[str] = USUAL_KINDS,
     filters: Filters | None = None,
     limit: int = 10,
     explain: bool = False,
     boost: Mapping[str, float] | None = None,
 ) -> SearchAnswer:
-    """The best ``limit`` (1 to 100) memories for a query among all that the principal may see.
+    """The best ``limit`` (1 to 100) memories for a query among all of these kinds that the principal may see.
 
     ``mode`` is ``keyword`` (BM25, any word counts), ``fuzzy`` (the same in spite of typing errors), ``semantic``
     (cosine of embeddings) or ``hybrid``: words and meaning, and what else the query says (docs/retrieval.md). Which
@@ -148,7 +149,9 @@ def read(wanted: Wanted, principal: Principal) -> Question:
     """The query with the names of participants understood; words are looked up as they stand when asked for alone."""
     if wanted.mode in BY_WORDS:
         return question.as_it_stands(wanted.query)
-    return question.read(wanted.query, authors(principal), principal.named_user)
+    # nobody speaks in knowledge, work and procedures: a name in the query is a word there
+    speakers = authors(principal) if set(wanted.kinds) & set(USUAL_KINDS) else []
+    return question.read(wanted.query, speakers, principal.named_user)
 
 
 def found_for(wanted: Wanted, question: Question, vector: Vector | None, space: str, principal: Principal) -> Found:

@@ -81,3 +81,27 @@ class NotPublished(Conflict):
 
 class KnowledgeStale(VersionStale):
     """This knowledge was changed since the version that you named. Read it again and repeat."""
+
+
+class ProcedureRetired(Conflict):
+    """This procedure is retired: nothing new follows it. Activate it first, or choose another one."""
+
+    code = "procedure_retired"
+
+
+class ProcedureInUse(Conflict):
+    """Others depend on this procedure. Change them first."""
+
+    code = "procedure_in_use"
+
+
+class PublishedMoved(Conflict):
+    """A newer version was published meanwhile. Bring its changes into your draft, then publish."""
+
+    code = "published_moved"
+
+
+class DraftHasErrors(Conflict):
+    """The draft has errors, so that runs would break. Mend what errors lists, then publish."""
+
+    code = "draft_has_errors"

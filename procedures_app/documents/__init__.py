@@ -1,0 +1,23 @@
+"""Procedure documents: read from text, checked, written, compared. Plain data; nothing here touches the database."""
+
+from procedures_app.documents import fields, names, paths, placeholders, preconditions, subprocedures
+from procedures_app.documents.checking import check
+from procedures_app.documents.formats import parse, render
+from procedures_app.documents.problems import DocumentInvalid, Problem
+from procedures_app.documents.reading import Document, read
+
+__all__ = [
+    "Document",
+    "DocumentInvalid",
+    "Problem",
+    "check",
+    "fields",
+    "names",
+    "parse",
+    "paths",
+    "placeholders",
+    "preconditions",
+    "read",
+    "render",
+    "subprocedures",
+]

@@ -1,0 +1,167 @@
+"""The draft of a procedure: at most one, saved as often as one likes, seen by nobody who follows the procedure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Max
+from django.db.models.functions import Now
+
+from memoryhub.access.exceptions import Forbidden, Invalid, NotFound
+from memoryhub.access.principals import Principal
+from memoryhub.access.services import audit
+from memoryhub.access.walls import verb
+from procedures_app import documents
+from procedures_app.documents import Document, DocumentInvalid, Problem, names
+from procedures_app.documents.shapes import config_keys
+from procedures_app.exceptions import DraftStale
+from procedures_app.models import Procedure, ProcedureStep, ProcedureVersion
+from procedures_app.services import procedures
+from procedures_app.services.governing import may_govern
+
+DRAFT = ProcedureVersion.Status.DRAFT
+
+
+@verb
+def save(
+    name: str, document: Mapping[str, Any], *, principal: Principal, if_revision: int | None = None
+) -> ProcedureVersion:
+    """Writes the draft, which is made where there is none, and the procedure with it. Needs ``write``.
+
+    ``document``: as published; steps without an id get that of the step before which they are. ``if_revision`` is
+    the revision that the caller saw, 0 where it saw no draft. Raises DocumentInvalid, DraftStale.
+    """
+    principal.require("write")
+    procedure = made_if_missing(name, principal)
+    draft = found_draft(procedure)
+    refuse_stale(draft, if_revision)
+    wanted = checked(name, document, draft or procedure.current)
+    if draft and procedures.document_of(draft) == wanted:
+        return draft
+    return write(procedure, draft, wanted, principal)
+
+
+def made_if_missing(name: str, principal: Principal) -> Procedure:
+    tenant_id = procedures.tenant_of(principal)
+    if len(name) > names.LONGEST_PROCEDURE or not names.PROCEDURE.fullmatch(name):
+        raise Invalid("name", "Use lower-case letters, digits and single hyphens, such as safe-deployment.")
+    new = Procedure(tenant_id=tenant_id, name=name, author=principal.actor)
+    Procedure.objects.bulk_create([new], ignore_conflicts=True)
+    return procedures.locked(name, principal)
+
+
+def checked(name: str, document: Mapping[str, Any], before: ProcedureVersion | None) -> Document:
+    over = procedures.document_of(before) if before else None
+    wanted = documents.read(dict(document) | {"name": document.get("name") or name}, over=over)
+    if wanted["name"] != name:
+        raise DocumentInvalid([("name", f"The document is of '{wanted['name']}', not of '{name}'.")])
+    return wanted
+
+
+def found_draft(procedure: Procedure) -> ProcedureVersion | None:
+    rows = ProcedureVersion.objects.filter(procedure=procedure, status=DRAFT)
+    found: ProcedureVersion | None = rows.select_related("procedure").prefetch_related("steps").first()
+    return found
+
+
+def refuse_stale(draft: ProcedureVersion | None, if_revision: int | None) -> None:
+    current = draft.revision if draft else 0
+    if if_revision is not None and if_revision != current:
+        raise DraftStale(current_revision=current)
+
+
+def write(
+    procedure: Procedure, draft: ProcedureVersion | None, document: Document, principal: Principal
+) -> ProcedureVersion:
+    head = {name: document[name] for name in procedures.HEAD}
+    if draft is None:
+        newest = newest_number(procedure)
+        draft = ProcedureVersion.objects.create(
+            tenant_id=procedure.tenant_id, procedure=procedure, based_on=newest, author=principal.actor, **head
+        )
+    else:
+        rewrite(draft, **head, revision=draft.revision + 1, author=principal.actor)
+    write_steps(draft, document)
+    described = {"revision": draft.revision, "steps": len(document["steps"]), "digest": audit.digest(document)}
+    procedures.record("procedures.draft.saved", principal, procedure, new=described)
+    return reread(draft)
+
+
+def rewrite(draft: ProcedureVersion, **changed: Any) -> None:
+    for name, value in changed.items():
+        setattr(draft, name, value)
+    draft.updated_at = Now()
+    draft.save(update_fields=[*changed, "updated_at"])
+
+
+def write_steps(draft: ProcedureVersion, document: Document) -> None:
+    ProcedureStep.objects.filter(version=draft).delete()
+    ProcedureStep.objects.bulk_create(
+        [step_row(draft, step, position) for position, step in enumerate(document["steps"], 1)]
+    )
+
+
+def step_row(draft: ProcedureVersion, step: dict[str, Any], position: int) -> ProcedureStep:
+    said = {name: step[name] for name in (*procedures.STEP, *procedures.POLICY)}
+    config = {name: step[name] for name in config_keys(step["kind"]) if name in step}
+    return ProcedureStep(
+        tenant_id=draft.tenant_id, version=draft, step_id=step["id"], position=position, config=config, **said
+    )
+
+
+def reread(version: ProcedureVersion) -> ProcedureVersion:
+    found: ProcedureVersion = (
+        ProcedureVersion.objects.select_related("procedure").prefetch_related("steps").get(pk=version.pk)
+    )
+    return found
+
+
+def newest_number(procedure: Procedure) -> int | None:
+    found: int | None = ProcedureVersion.objects.filter(procedure=procedure).aggregate(newest=Max("number"))["newest"]
+    return found
+
+
+@verb
+def of(name: str, *, principal: Principal) -> ProcedureVersion:
+    """The draft with its steps. Raises NotFound."""
+    return needed(procedures.of_name(name, principal))
+
+
+def needed(procedure: Procedure) -> ProcedureVersion:
+    found = found_draft(procedure)
+    if found is None:
+        raise NotFound(f"There is no draft of '{procedure.name}'.")
+    return found
+
+
+@verb
+def discard(name: str, *, principal: Principal, if_revision: int | None = None) -> ProcedureVersion:
+    """Gives the draft up; it is kept as discarded. For whoever wrote it last, and governors.
+
+    Raises NotFound, DraftStale, Forbidden.
+    """
+    principal.require("write")
+    procedure = procedures.locked(name, principal)
+    draft = needed(procedure)
+    refuse_stale(draft, if_revision)
+    if draft.author != principal.actor and not may_govern(principal):
+        raise Forbidden(f"This draft is by {draft.author}. Ask them, or somebody who governs, to discard it.")
+    rewrite(draft, status=ProcedureVersion.Status.DISCARDED)
+    procedures.record("procedures.draft.discarded", principal, procedure, old={"revision": draft.revision})
+    return reread(draft)
+
+
+@verb
+def problems(draft: ProcedureVersion, *, principal: Principal, publishing: bool = False) -> list[Problem]:
+    """What is wrong with a draft. Errors prevent publishing; a host that is not allowed becomes one then."""
+    document = procedures.document_of(draft)
+    return problems_of(document, principal=principal, publishing=publishing)
+
+
+@verb
+def problems_of(document: Document, *, principal: Principal, publishing: bool = False) -> list[Problem]:
+    """As ``problems``, for a document that is not saved."""
+    known = procedures.connected(document, principal=principal)
+    return documents.check(document, known, settings.CONFIG.procedures.allowed_hosts, publishing=publishing)

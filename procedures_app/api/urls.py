@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from procedures_app.api.compliance import ComplianceView
+
+urlpatterns: list[URLPattern] = [
+    # before procedures/<name>: no procedure can be called so
+    path("procedures/compliance", ComplianceView.as_view()),
+]

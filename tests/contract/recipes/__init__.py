@@ -69,6 +69,7 @@ def all_recipes() -> list[Recipe]:
 
 # Each registers its recipes when it is imported.
 from tests.contract.recipes import agents as agents  # noqa: E402
+from tests.contract.recipes import compliance as compliance  # noqa: E402
 from tests.contract.recipes import conflicts as conflicts  # noqa: E402
 from tests.contract.recipes import context as context  # noqa: E402
 from tests.contract.recipes import hub as hub  # noqa: E402

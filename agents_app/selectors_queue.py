@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.core.cache import cache
@@ -123,8 +124,8 @@ class Walk:
         return f"{self.length}+" if self.length >= LONGEST_WALK else str(self.length)
 
 
-def walk(rows: QuerySet[Conflict], conflict_id: UUID) -> Walk:
-    """The neighbors of a conflict among ``rows``; what comes after the last one is the first one again."""
+def walk(rows: QuerySet[Any], conflict_id: UUID) -> Walk:
+    """The neighbors of a conflict (or another thing) among ``rows``; after the last one comes the first one again."""
     ids = list(rows.values_list("pk", flat=True)[:LONGEST_WALK])
     if conflict_id not in ids:
         return Walk(None, len(ids), None, ids[0] if ids else None)

@@ -22,6 +22,7 @@ from memoryhub.access.services.keys import within_reach
 from memoryhub.access.texts import relative
 from memoryhub.sync import health
 from memoryhub.sync.models import Delivery, JobRun
+from procedures_app import selectors_runs
 from sessions_app.models import Handoff, Session
 
 #: A hand-off that came back is shown for this long, while its session is open.
@@ -177,6 +178,49 @@ def unread_notices(principal: Principal) -> list[Waiting]:
     return [Waiting(count, plural(count, "Unread notice", "Unread notices"), detail, link, "Read")]
 
 
+APPROVALS, RUNS = "procedures_app.approval", "procedures_app.run"
+
+
+def overdue_approvals(principal: Principal) -> list[Waiting]:
+    count = selectors_runs.approvals_of("overdue", principal).order_by()[:MOST_COUNTED].count()
+    if not count:
+        return []
+    title = plural(count, "Overdue approval", "Overdue approvals")
+    detail = "Its run stands still." if count == 1 else "Their runs stand still."
+    return [Waiting(count, title, detail, list_link(APPROVALS, view="overdue"), "Decide", urgent=True)]
+
+
+def approvals_to_decide(principal: Principal) -> list[Waiting]:
+    count, oldest = selectors_runs.oldest_approval(principal)
+    if oldest is None:
+        return []
+    title = plural(count, "Approval that a run waits for", "Approvals that runs wait for")
+    return [Waiting(count, title, f"The oldest was asked for {relative(oldest)}.", list_link(APPROVALS), "Decide")]
+
+
+def failed_runs(principal: Principal) -> list[Waiting]:
+    failed = selectors_runs.failed_lately(principal).order_by("-finished_at")
+    found = list(failed.select_related("procedure")[:MOST_COUNTED])
+    if not found:
+        return []
+    latest = found[0]
+    link = object_link(RUNS, latest.pk) if len(found) == 1 else list_link(RUNS, view="failed")
+    ended = f"{latest.procedure.name}, {relative(latest.finished_at)}" if latest.finished_at else latest.procedure.name
+    detail = f"Within a day. Latest: {ended}."
+    return [Waiting(len(found), plural(len(found), "Failed run", "Failed runs"), detail, link, "Look", urgent=True)]
+
+
+def stuck_runs(principal: Principal) -> list[Waiting]:
+    """Where an agent left off, or nothing has happened for long."""
+    found = list(selectors_runs.runs_of("stuck", principal).select_related("procedure")[:MOST_COUNTED])
+    if not found:
+        return []
+    longest = found[0]
+    link = object_link(RUNS, longest.pk) if len(found) == 1 else list_link(RUNS, view="stuck")
+    detail = f"Nobody goes on with {longest.procedure.name} since {relative(longest.updated_at)}."
+    return [Waiting(len(found), plural(len(found), "Stuck run", "Stuck runs"), detail, link, "Look")]
+
+
 def failing_syncs(principal: Principal) -> list[Waiting]:
     """Agents whose last sync run failed; it is tried again, with growing pauses."""
     failing = AgentProfile.objects.visible_to(principal).filter(sync_failures__gt=0).order_by("-sync_failures")
@@ -264,9 +308,13 @@ def health_parts() -> list[HealthPart]:
 
 CHECKS = (
     Check("Overdue and critical conflicts", CONFLICTS, pressing_conflicts),
+    Check("Overdue approvals", APPROVALS, overdue_approvals),
     Check("Parked deliveries", "sync.delivery", parked_deliveries),
+    Check("Failed runs", RUNS, failed_runs),
     Check("Hand-offs that came back", "sessions_app.handoff", handoffs_turned_back),
     Check("Conflicts to decide", CONFLICTS, conflicts_to_decide),
+    Check("Approvals to decide", APPROVALS, approvals_to_decide),
+    Check("Stuck runs", RUNS, stuck_runs),
     Check("Notices", "agents_app.notice", unread_notices),
     Check("Agents whose syncs fail", "agents_app.agentprofile", failing_syncs),
     Check("Failing jobs", "sync.jobrun", failed_jobs),

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from agents_app import selectors_queue
 from memoryhub.access.admin.base import principal_of
+from procedures_app import selectors_runs
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ GROUPS: dict[str, tuple[Item, ...]] = {
         Item("procedures_app.operation", "Operations", "construction"),
         Item("procedures_app.workrecord", "Work history", "work_history"),
         Item("procedures_app.runevent", "Run events", "timeline"),
+        Item("procedures_app.steprun", "Steps of runs", "footprint"),
     ),
     "Knowledge": (
         Item("procedures_app.knowledge", "Knowledge", "school"),
@@ -105,6 +107,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         "items": [
             {"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")},
             *conflicts(request),
+            *approvals(request),
             *sharing(request),
             {"title": "API reference", "icon": "api", "link": reverse("docs"), "active": False},
         ],
@@ -117,6 +120,13 @@ def conflicts(request: HttpRequest) -> Iterator[dict[str, Any]]:
     """The reviewers' work place, with how many conflicts wait; nothing beside it when none does."""
     for found in links(request, (Item("agents_app.conflict", "Conflicts", "call_split"),)):
         waiting = selectors_queue.badge(principal_of(request))
+        yield {**found, **({"badge": f"{waiting:,}", "badge_variant": "warning"} if waiting else {})}
+
+
+def approvals(request: HttpRequest) -> Iterator[dict[str, Any]]:
+    """Where runs wait for a person, with how many do; nothing beside it when none does."""
+    for found in links(request, (Item("procedures_app.approval", "Approvals", "approval"),)):
+        waiting = selectors_runs.badge(principal_of(request))
         yield {**found, **({"badge": f"{waiting:,}", "badge_variant": "warning"} if waiting else {})}
 
 

@@ -22,7 +22,7 @@ from memoryhub.access.services.keys import within_reach
 from memoryhub.access.texts import relative
 from memoryhub.sync import health
 from memoryhub.sync.models import Delivery, JobRun
-from procedures_app import selectors_runs
+from procedures_app import selectors_desk
 from sessions_app.models import Handoff, Session
 
 #: A hand-off that came back is shown for this long, while its session is open.
@@ -182,7 +182,7 @@ APPROVALS, RUNS = "procedures_app.approval", "procedures_app.run"
 
 
 def overdue_approvals(principal: Principal) -> list[Waiting]:
-    count = selectors_runs.approvals_of("overdue", principal).order_by()[:MOST_COUNTED].count()
+    count = selectors_desk.approvals_of("overdue", principal).order_by()[:MOST_COUNTED].count()
     if not count:
         return []
     title = plural(count, "Overdue approval", "Overdue approvals")
@@ -191,7 +191,7 @@ def overdue_approvals(principal: Principal) -> list[Waiting]:
 
 
 def approvals_to_decide(principal: Principal) -> list[Waiting]:
-    count, oldest = selectors_runs.oldest_approval(principal)
+    count, oldest = selectors_desk.oldest_approval(principal)
     if oldest is None:
         return []
     title = plural(count, "Approval that a run waits for", "Approvals that runs wait for")
@@ -199,7 +199,7 @@ def approvals_to_decide(principal: Principal) -> list[Waiting]:
 
 
 def failed_runs(principal: Principal) -> list[Waiting]:
-    failed = selectors_runs.failed_lately(principal).order_by("-finished_at")
+    failed = selectors_desk.failed_lately(principal).order_by("-finished_at")
     found = list(failed.select_related("procedure")[:MOST_COUNTED])
     if not found:
         return []
@@ -212,7 +212,7 @@ def failed_runs(principal: Principal) -> list[Waiting]:
 
 def stuck_runs(principal: Principal) -> list[Waiting]:
     """Where an agent left off, or nothing has happened for long."""
-    found = list(selectors_runs.runs_of("stuck", principal).select_related("procedure")[:MOST_COUNTED])
+    found = list(selectors_desk.runs_of("stuck", principal).select_related("procedure")[:MOST_COUNTED])
     if not found:
         return []
     longest = found[0]

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from agents_app import selectors_queue
 from memoryhub.access.admin.base import principal_of
-from procedures_app import selectors_runs
+from procedures_app import selectors_desk
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def conflicts(request: HttpRequest) -> Iterator[dict[str, Any]]:
 def approvals(request: HttpRequest) -> Iterator[dict[str, Any]]:
     """Where runs wait for a person, with how many do; nothing beside it when none does."""
     for found in links(request, (Item("procedures_app.approval", "Approvals", "approval"),)):
-        waiting = selectors_runs.badge(principal_of(request))
+        waiting = selectors_desk.badge(principal_of(request))
         yield {**found, **({"badge": f"{waiting:,}", "badge_variant": "warning"} if waiting else {})}
 
 

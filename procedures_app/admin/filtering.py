@@ -13,9 +13,9 @@ from django.http import HttpRequest
 
 from memoryhub.access.models import Tenant
 from memoryhub.access.principals import Principal
-from procedures_app import selectors_runs
+from procedures_app import selectors_desk
 from procedures_app.models import Approval, Run
-from procedures_app.selectors_runs import View
+from procedures_app.selectors_desk import View
 
 LONGEST_TERM = 200
 MOST_TENANTS = 500
@@ -89,7 +89,7 @@ class Filters:
 class RunFilters(Filters):
     status: str = ""
 
-    views: ClassVar[Sequence[View]] = selectors_runs.RUN_VIEWS
+    views: ClassVar[Sequence[View]] = selectors_desk.RUN_VIEWS
     columns: ClassVar[Mapping[str, str]] = {
         "procedure": "procedure__name", "agent": "agent_id", "tenant": "tenant_id", "status": "status",
     }  # fmt: skip
@@ -102,14 +102,14 @@ class RunFilters(Filters):
         return Q(procedure__name__icontains=self.q) | Q(procedure_version__title__icontains=self.q)
 
     def rows(self, principal: Principal) -> QuerySet[Run]:
-        return selectors_runs.runs_of(self.view, principal).filter(self.condition())
+        return selectors_desk.runs_of(self.view, principal).filter(self.condition())
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalFilters(Filters):
     kind: str = ""
 
-    views: ClassVar[Sequence[View]] = selectors_runs.APPROVAL_VIEWS
+    views: ClassVar[Sequence[View]] = selectors_desk.APPROVAL_VIEWS
     columns: ClassVar[Mapping[str, str]] = {
         "procedure": "run__procedure__name", "agent": "asked_by", "tenant": "tenant_id", "kind": "kind",
     }  # fmt: skip
@@ -122,7 +122,7 @@ class ApprovalFilters(Filters):
         return Q(run__procedure__name__icontains=self.q) | Q(step_run__step_id__icontains=self.q)
 
     def rows(self, principal: Principal) -> QuerySet[Approval]:
-        return selectors_runs.approvals_of(self.view, principal).filter(self.condition())
+        return selectors_desk.approvals_of(self.view, principal).filter(self.condition())
 
 
 def as_id(text: str) -> UUID | None:

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from memoryhub.access.admin.base import principal_of
 from memoryhub.access.principals import Principal
-from procedures_app import selectors_runs
+from procedures_app import selectors_desk
 from procedures_app.admin.filtering import ROWS, RunFilters, page_number, tenants_of
 from procedures_app.admin.run_page import CURRENT, FINISHED
 from procedures_app.models import Procedure, Run, StepRun
@@ -42,8 +42,8 @@ def context(request: HttpRequest) -> dict[str, Any]:
     found = list(listed(filters.rows(principal))[(page - 1) * ROWS : page * ROWS + 1])
     return {
         "filters": filters,
-        "tabs": filters.tabs(selectors_runs.run_counts(principal, now), urgent=("stuck", "waiting")),
-        "view": selectors_runs.RUN_VIEW[filters.view],
+        "tabs": filters.tabs(selectors_desk.run_counts(principal, now), urgent=("stuck", "waiting")),
+        "view": selectors_desk.RUN_VIEW[filters.view],
         "rows": rows_of(found[:ROWS], now),
         "page": page,
         "more": len(found) > ROWS,
@@ -66,7 +66,7 @@ def procedures_of(principal: Principal) -> list[str]:
 def rows_of(runs: Sequence[Run], now: datetime) -> list[Row]:
     steps = steps_of(runs)
     stuck = set(
-        Run.objects.filter(selectors_runs.stuck(now), pk__in=[run.pk for run in runs]).values_list("pk", flat=True)
+        Run.objects.filter(selectors_desk.stuck(now), pk__in=[run.pk for run in runs]).values_list("pk", flat=True)
     )
     return [row_of(run, steps.get(run.pk, []), now, stuck=run.pk in stuck) for run in runs]
 

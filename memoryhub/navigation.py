@@ -109,6 +109,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             *conflicts(request),
             *approvals(request),
             *sharing(request),
+            *compliance(request),
             {"title": "API reference", "icon": "api", "link": reverse("docs"), "active": False},
         ],
     }
@@ -135,6 +136,13 @@ def sharing(request: HttpRequest) -> Iterator[dict[str, Any]]:
     for found in links(request, (Item("agents_app.sharingrule", "Sharing matrix", "grid_on"),)):
         link = reverse("admin:agents_app_sharingrule_matrix")
         yield {**found, "link": link, "active": request.path.startswith(link)}
+
+
+def compliance(request: HttpRequest) -> Iterator[dict[str, Any]]:
+    """For those who may see both what it counts: runs and operations."""
+    if request.user.has_perm("procedures_app.view_run") and request.user.has_perm("procedures_app.view_operation"):
+        link = reverse("admin:procedures_app_operation_compliance")
+        yield {"title": "Compliance", "icon": "fact_check", "link": link, "active": request.path.startswith(link)}
 
 
 def links(request: HttpRequest, items: tuple[Item, ...]) -> Iterator[dict[str, Any]]:

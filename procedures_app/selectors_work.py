@@ -80,8 +80,8 @@ def last_day(principal: Principal, tenant_id: str | None = None) -> list[KindOfW
     )
     rules = modes(principal)
     return [
-        KindOfWork(tenant, kind, *figures, in_force(rules, tenant, kind), (tenant, kind) in rules)
-        for tenant, kind, *figures in counted[:KINDS_SHOWN]
+        KindOfWork(tenant, kind, recorded, unconsulted, agents, in_force(rules, tenant, kind), (tenant, kind) in rules)
+        for tenant, kind, recorded, unconsulted, agents in counted[:KINDS_SHOWN]
     ]
 
 

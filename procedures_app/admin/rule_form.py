@@ -48,7 +48,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **options)
         self.old_mode = self.instance.mode
         followed = self.instance.procedure
-        self.initial |= {"seen": self.instance.version, "procedure": followed.name if followed else ""}
+        self.initial.update(seen=self.instance.version, procedure=followed.name if followed else "")
 
     def clean(self) -> dict[str, Any]:
         found: dict[str, Any] = super().clean() or self.cleaned_data

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RadioFilter, RangeDateTimeFilter
@@ -16,7 +17,7 @@ from unfold.decorators import display
 from memoryhub.access import texts
 from memoryhub.access.admin.cells import json_cell, moment_cell, prose_cell, text_cell
 from memoryhub.access.admin.filters import TenantFilter, exactly
-from procedures_app.admin import operation_page
+from procedures_app.admin import compliance, operation_page
 from procedures_app.admin.knowledge_records import RecordAdmin, YesOrNo
 from procedures_app.admin.links import link
 from procedures_app.models import Operation, WorkRecord
@@ -71,6 +72,13 @@ class OperationAdmin(RecordAdmin):
     search_fields = ["task"]
     search_help_text = "Words of the task"
     ordering = ["-pk"]
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.compliance_view)
+        return [path("compliance/", view, name="procedures_app_operation_compliance"), *super().get_urls()]
+
+    def compliance_view(self, request: HttpRequest) -> HttpResponse:
+        return compliance.page(request, {**self.admin_site.each_context(request), "opts": self.opts})
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -105,3 +105,9 @@ class DraftHasErrors(Conflict):
     """The draft has errors, so that runs would break. Mend what errors lists, then publish."""
 
     code = "draft_has_errors"
+
+
+class ChoicesMissing(Conflict):
+    """The draft and the published version changed the same things. Choose for each of what errors lists."""
+
+    code = "choices_missing"

@@ -10,13 +10,13 @@ from procedures_app.documents import names
 #: Titles at least this alike name the same step (ratio of matching characters, 0 to 1).
 LIKE = 0.6
 #: Titles are compared up to this length: comparing takes quadratic time.
-COMPARED = 100
+MOST_STEPS, COMPARED = 100, 60
 
 
 def with_ids(data: dict[str, Any], over: dict[str, Any] | None) -> dict[str, Any]:
     """The document with an id in every step; ``data`` as it is where its shape is not that of a document."""
     steps = data.get("steps")
-    if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
+    if not isinstance(steps, list) or len(steps) > MOST_STEPS or not all(isinstance(step, dict) for step in steps):
         return data
     taken = {step["id"] for step in steps if isinstance(step.get("id"), str)}
     nameless = [n for n, step in enumerate(steps) if step.get("id") is None]

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
-from procedures_app.documents import names
+from procedures_app.documents import ids, names
 
-MOST_STEPS, MOST_FIELDS, MOST_PRECONDITIONS = 100, 50, 20
+MOST_FIELDS, MOST_PRECONDITIONS = 50, 20
 MOST_ATTEMPTS, LONGEST_LIMIT = 20, 30 * 24 * 3600
 FieldType = Literal["text", "number", "boolean", "choice", "url", "json"]
 Op = Literal["equals", "not_equals", "in", "exists", "at_least", "at_most", "matches"]
@@ -143,7 +143,7 @@ class DocumentShape(Shape):
     tags: list[Tag] = Field(default_factory=list, max_length=20)
     inputs: list[FieldShape] = Field(default_factory=list, max_length=MOST_FIELDS)
     preconditions: list[PreconditionShape] = Field(default_factory=list, max_length=MOST_PRECONDITIONS)
-    steps: list[StepShape] = Field(default_factory=list, max_length=MOST_STEPS)
+    steps: list[StepShape] = Field(default_factory=list, max_length=ids.MOST_STEPS)
 
 
 #: Keys of a step (or of its roll-back) that belong to one kind alone.

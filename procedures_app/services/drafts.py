@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -14,9 +15,10 @@ from memoryhub.access.principals import Principal
 from memoryhub.access.services import audit
 from memoryhub.access.walls import verb
 from procedures_app import documents
-from procedures_app.documents import Document, DocumentInvalid, Problem, names
+from procedures_app.documents import Document, DocumentInvalid, Problem, ThreeWay, names
+from procedures_app.documents.merging import Choice, clash_errors
 from procedures_app.documents.shapes import config_keys
-from procedures_app.exceptions import DraftStale
+from procedures_app.exceptions import ChoicesMissing, DraftStale, NotPublished
 from procedures_app.models import Procedure, ProcedureStep, ProcedureVersion
 from procedures_app.services import procedures
 from procedures_app.services.governing import may_govern
@@ -26,21 +28,37 @@ DRAFT = ProcedureVersion.Status.DRAFT
 
 @verb
 def save(
-    name: str, document: Mapping[str, Any], *, principal: Principal, if_revision: int | None = None
+    name: str,
+    document: Mapping[str, Any],
+    *,
+    principal: Principal,
+    if_revision: int | None = None,
+    based_on: int | None = None,
 ) -> ProcedureVersion:
     """Writes the draft, which is made where there is none, and the procedure with it. Needs ``write``.
 
     ``document``: as published; steps without an id get that of the step before which they are. ``if_revision`` is
-    the revision that the caller saw, 0 where it saw no draft. Raises DocumentInvalid, DraftStale.
+    the revision that the caller saw, 0 where it saw no draft. ``based_on``: the published number that the document
+    was made from, where that is not what the draft says (for a new one the newest). Raises DocumentInvalid,
+    DraftStale, Invalid.
     """
     principal.require("write")
     procedure = made_if_missing(name, principal)
     draft = found_draft(procedure)
     refuse_stale(draft, if_revision)
     wanted = checked(name, document, draft or procedure.current)
-    if draft and procedures.document_of(draft) == wanted:
+    base = checked_base(procedure, draft, based_on)
+    if draft and procedures.document_of(draft) == wanted and draft.based_on == base:
         return draft
-    return write(procedure, draft, wanted, principal)
+    return write(procedure, draft, wanted, base, principal)
+
+
+def checked_base(procedure: Procedure, draft: ProcedureVersion | None, based_on: int | None) -> int | None:
+    if based_on is None:
+        return draft.based_on if draft else newest_number(procedure)
+    if not ProcedureVersion.objects.filter(procedure=procedure, number=based_on).exists():
+        raise Invalid("based_on", f"There is no published version {based_on} of '{procedure.name}'.")
+    return based_on
 
 
 def made_if_missing(name: str, principal: Principal) -> Procedure:
@@ -73,16 +91,13 @@ def refuse_stale(draft: ProcedureVersion | None, if_revision: int | None) -> Non
 
 
 def write(
-    procedure: Procedure, draft: ProcedureVersion | None, document: Document, principal: Principal
+    procedure: Procedure, draft: ProcedureVersion | None, document: Document, base: int | None, principal: Principal
 ) -> ProcedureVersion:
-    head = {name: document[name] for name in procedures.HEAD}
+    head = {name: document[name] for name in procedures.HEAD} | {"author": principal.actor, "based_on": base}
     if draft is None:
-        newest = newest_number(procedure)
-        draft = ProcedureVersion.objects.create(
-            tenant_id=procedure.tenant_id, procedure=procedure, based_on=newest, author=principal.actor, **head
-        )
+        draft = ProcedureVersion.objects.create(tenant_id=procedure.tenant_id, procedure=procedure, **head)
     else:
-        rewrite(draft, **head, revision=draft.revision + 1, author=principal.actor)
+        rewrite(draft, **head, revision=draft.revision + 1)
     write_steps(draft, document)
     described = {"revision": draft.revision, "steps": len(document["steps"]), "digest": audit.digest(document)}
     procedures.record("procedures.draft.saved", principal, procedure, new=described)
@@ -151,6 +166,68 @@ def discard(name: str, *, principal: Principal, if_revision: int | None = None) 
     rewrite(draft, status=ProcedureVersion.Status.DISCARDED)
     procedures.record("procedures.draft.discarded", principal, procedure, old={"revision": draft.revision})
     return reread(draft)
+
+
+@dataclass(frozen=True, slots=True)
+class Rebased:
+    """The draft as it is now, and how it came about."""
+
+    draft: ProcedureVersion
+    merged: ThreeWay
+
+
+@verb
+def three_way(name: str, *, principal: Principal, choices: Mapping[str, Choice] | None = None) -> ThreeWay:
+    """What the draft's changes on top of the newest published version give; nothing is saved.
+
+    Raises NotFound, NotPublished.
+    """
+    procedure = procedures.of_name(name, principal)
+    return merge(procedure, needed(procedure), choices or {})
+
+
+def merge(procedure: Procedure, draft: ProcedureVersion, choices: Mapping[str, Choice]) -> ThreeWay:
+    newest = newest_number(procedure)
+    if newest is None:
+        raise NotPublished()
+    numbers = (draft.based_on or newest, newest)
+    found = ProcedureVersion.objects.filter(procedure=procedure, number__in=numbers)
+    known = {one.number: procedures.document_of(one) for one in found.select_related("procedure")}
+    base, published = (known[number] for number in numbers)
+    if draft.based_on is None:
+        # begun before anything was published: the two have no common ancestor but the name
+        base = documents.read({"name": procedure.name})
+    return documents.three_way(base, published, procedures.document_of(draft), choices)
+
+
+@verb
+def rebase(
+    name: str, *, principal: Principal, choices: Mapping[str, Choice] | None = None, if_revision: int | None = None
+) -> Rebased:
+    """Brings the draft's changes on top of the newest published version. Needs ``write``.
+
+    ``choices`` by pointer, as ``documents.three_way`` offers them, for what both sides changed. Raises NotFound,
+    NotPublished, DraftStale, ChoicesMissing.
+    """
+    principal.require("write")
+    procedure = procedures.locked(name, principal)
+    draft = needed(procedure)
+    refuse_stale(draft, if_revision)
+    merged = merge(procedure, draft, choices or {})
+    if undecided := clash_errors(merged):
+        raise ChoicesMissing(errors=[{"field": path or "document", "message": said} for path, said in undecided])
+    return Rebased(rebased(procedure, draft, merged, principal), merged)
+
+
+def rebased(procedure: Procedure, draft: ProcedureVersion, merged: ThreeWay, principal: Principal) -> ProcedureVersion:
+    newest = newest_number(procedure)
+    if draft.based_on == newest:
+        return draft
+    old = {"based_on": draft.based_on, "revision": draft.revision}
+    written = write(procedure, draft, merged.document, newest, principal)
+    new = {"based_on": newest, "revision": written.revision}
+    procedures.record("procedures.draft.rebased", principal, procedure, old=old, new=new)
+    return written
 
 
 @verb

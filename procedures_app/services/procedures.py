@@ -16,6 +16,7 @@ from procedures_app.documents import Document, subprocedures
 from procedures_app.documents.shapes import config_keys
 from procedures_app.exceptions import NotPublished, ProcedureInUse, ProcedureRetired
 from procedures_app.models import EnforcementRule, Procedure, ProcedureStep, ProcedureVersion, StepKind
+from procedures_app.services import finding
 from procedures_app.services.governing import require_governor
 
 HEAD = ("title", "summary", "kind", "tags", "inputs", "preconditions")
@@ -172,6 +173,8 @@ def switch(procedure: Procedure, status: str, action: str, principal: Principal,
     procedure.save(update_fields=["status", "updated_at"])
     procedure.refresh_from_db()
     record(action, principal, procedure, old={"status": old}, new={"status": status}, reason=reason)
+    if procedure.current:
+        finding.index(procedure.current, principal=principal)
     return procedure
 
 

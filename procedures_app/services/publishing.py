@@ -11,7 +11,7 @@ from memoryhub.access.services import audit
 from memoryhub.access.walls import verb
 from procedures_app.exceptions import DraftHasErrors, PublishedMoved
 from procedures_app.models import Procedure, ProcedureVersion
-from procedures_app.services import drafts, procedures
+from procedures_app.services import drafts, finding, procedures
 from procedures_app.services.governing import require_governor
 
 LONGEST_NOTE = 2_000
@@ -92,6 +92,8 @@ def make_current(
     )
     procedure.current, procedure.updated_at = draft, Now()
     procedure.save(update_fields=["current", "updated_at"])
-    described = {"version": number, "digest": audit.digest(procedures.document_of(drafts.reread(draft)))}
+    made = drafts.reread(draft)
+    described = {"version": number, "digest": audit.digest(procedures.document_of(made))}
     procedures.record("procedures.version.published", principal, procedure, new=described, reason=note)
-    return drafts.reread(draft)
+    finding.index(made, principal=principal)
+    return made

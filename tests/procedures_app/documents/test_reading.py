@@ -12,7 +12,7 @@ from tests.procedures_app.documents.samples import document, step
 
 def refusal(text: str) -> list[tuple[str, str]]:
     with pytest.raises(DocumentInvalid) as refused:
-        parse(text)
+        parse(text, "json" if text.startswith("{") else "yaml")
     return refused.value.errors
 
 

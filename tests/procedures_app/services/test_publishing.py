@@ -11,8 +11,10 @@ from memoryhub.access.exceptions import Forbidden, Invalid, NotFound
 from memoryhub.access.models import AuditEvent
 from memoryhub.access.principals import Principal
 from memoryhub.access.walls import behind_walls
+from memoryhub.search.models import IndexRow
 from procedures_app.documents import DocumentInvalid
 from procedures_app.exceptions import (
+    ChoicesMissing,
     DraftHasErrors,
     DraftStale,
     NotPublished,
@@ -181,3 +183,35 @@ def test_a_document_names_the_errors(agent: Principal):
     with pytest.raises(DocumentInvalid) as refused:
         drafts.save(NAME, said(steps=[{"kind": "x"}]), principal=agent)
     assert refused.value.extra["errors"][0]["field"] == "steps[0].kind"
+
+
+def test_a_draft_whose_base_is_old_is_brought_up_to_date(governor: Principal, agent: Principal):
+    steps = [{"id": one, "title": one.upper()} for one in "abc"]
+    publish(governor, steps=steps)
+    publish(governor, steps=[*steps, {"id": "d", "title": "D"}], title="Theirs")
+    mine = said(steps=[steps[1], steps[0], steps[2]], title="Mine")
+    with pytest.raises(Invalid, match="no published version 7"):
+        drafts.save(NAME, mine, principal=agent, based_on=7)
+    assert drafts.save(NAME, mine, principal=agent, based_on=1).based_on == 1
+    with pytest.raises(PublishedMoved) as moved:
+        publishing.publish(NAME, principal=governor, revision=1, note="Old base.", based_on_seen=2)
+    assert moved.value.extra == {"current_version": 2, "based_on": 1}
+    with pytest.raises(ChoicesMissing) as undecided:
+        drafts.rebase(NAME, principal=agent)
+    assert [one["field"] for one in undecided.value.extra["errors"]] == ["/title"]
+    done = drafts.rebase(NAME, principal=agent, choices={"/title": "draft"}, if_revision=1)
+    assert (done.draft.based_on, done.draft.revision, done.draft.title) == (2, 2, "Mine")
+    with behind_walls(agent):
+        assert [one["id"] for one in procedures.document_of(done.draft)["steps"]] == ["b", "a", "c", "d"]
+    assert publishing.publish(NAME, principal=governor, revision=2, note="Both.", based_on_seen=2).number == 3
+
+
+def test_published_procedures_are_found(governor: Principal):
+    publish(governor, kind="deployment")
+    with behind_walls(governor):
+        [row] = IndexRow.objects.filter(kind="procedure")
+        assert (row.category, row.version, row.archived) == ("deployment", 1, False)
+        assert row.content == "Ship it\nWhen shipping.\nDo it"
+    procedures.retire(NAME, principal=governor)
+    with behind_walls(governor):
+        assert IndexRow.objects.get(kind="procedure").archived

@@ -22,7 +22,7 @@ from memoryhub.access.services.keys import within_reach
 from memoryhub.access.texts import relative
 from memoryhub.sync import health
 from memoryhub.sync.models import Delivery, JobRun
-from procedures_app import selectors_desk
+from procedures_app import selectors_desk, selectors_knowledge
 from sessions_app.models import Handoff, Session
 
 #: A hand-off that came back is shown for this long, while its session is open.
@@ -163,6 +163,17 @@ def handoffs_turned_back(principal: Principal) -> list[Waiting]:
             urgent=True,
         )
     ]
+
+
+def knowledge_to_curate(principal: Principal) -> list[Waiting]:
+    """Problems that are met often, and those whose solutions fail or contradict each other."""
+    count, grounds = selectors_knowledge.counts(principal, MOST_COUNTED)
+    if not count:
+        return []
+    detail = ", ".join(f"{number} {short}" for short, number in grounds.items())
+    link = list_link("procedures_app.knowledge", needs="any")
+    title = plural(count, "Piece of knowledge to curate", "Pieces of knowledge to curate")
+    return [Waiting(count, title, f"Of these: {detail}.", link, "Look")]
 
 
 def unread_notices(principal: Principal) -> list[Waiting]:
@@ -315,6 +326,7 @@ CHECKS = (
     Check("Conflicts to decide", CONFLICTS, conflicts_to_decide),
     Check("Approvals to decide", APPROVALS, approvals_to_decide),
     Check("Stuck runs", RUNS, stuck_runs),
+    Check("Knowledge to curate", "procedures_app.knowledge", knowledge_to_curate),
     Check("Notices", "agents_app.notice", unread_notices),
     Check("Agents whose syncs fail", "agents_app.agentprofile", failing_syncs),
     Check("Failing jobs", "sync.jobrun", failed_jobs),

@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 
 from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from memoryhub import attention, figures
+from memoryhub import attention, figures, work_figures
 from memoryhub.access.admin.base import principal_of
 from memoryhub.access.principals import Principal
 from memoryhub.attention import Waiting
@@ -38,6 +39,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             "since": since,
             "happened": [counted(principal, row, since) for row in figures.HAPPENED if allowed(request, row.model)],
             "health": asked(attention.health_parts),
+            "work": [worked(principal, kind) for kind in work_figures.KINDS if allowed(request, kind.model)],
             "active_sessions": part(request, "sessions_app.session", partial(figures.active_sessions, principal)),
             "done_by_people": part(request, "access.auditevent", partial(figures.done_by_people, principal)),
             "totals": asked(partial(figures.totals, principal)),
@@ -104,6 +106,15 @@ def what_waits(request: HttpRequest, principal: Principal) -> list[Waiting]:
             answer = asked(partial(check.find, principal))
             found += [check.unavailable()] if answer is None else answer
     return found
+
+
+def worked(principal: Principal, kind: work_figures.Kind) -> dict[str, Any]:
+    """A figure of how agents work; ``figure`` None: unavailable."""
+    return {
+        "title": kind.title,
+        "figure": asked(partial(kind.find, principal)),
+        "link": reverse(kind.page) if kind.page else "",
+    }
 
 
 def counted(principal: Principal, row: figures.Happened, since: datetime) -> dict[str, Any]:

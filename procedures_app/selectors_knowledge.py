@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,10 +23,11 @@ WORKS, FAILS = 0.65, 0.35
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """A reason to look at a piece of knowledge. ``rows`` gives its condition on active knowledge."""
+    """A reason to look at active knowledge. ``short`` follows a number; ``rows`` gives its condition."""
 
     name: str
     title: str
+    short: str
     advice: str
     rows: Callable[[], Q]
 
@@ -61,6 +63,7 @@ GROUNDS = (
     Ground(
         "unsolved",
         "Met often, no solution",
+        "without a solution",
         f"It came up {MET_OFTEN} times or more and nobody knows what to do. Add a solution, or supersede it by a "
         "problem that has one.",
         unsolved,
@@ -68,18 +71,21 @@ GROUNDS = (
     Ground(
         "failing",
         "No solution works",
+        "whose solutions fail",
         f"Everything that was tried {TRIED_ENOUGH} times or more fails. Add a better solution and retire those.",
         failing,
     ),
     Ground(
         "contradicting",
         "Solutions contradict",
+        "with contradicting solutions",
         "One solution works and another one fails. Retire the one that fails, or say when which of them fits.",
         contradicting,
     ),
     Ground(
         "unverified",
         "Met often, not verified",
+        "met often and not verified",
         f"It came up {MET_OFTEN} times or more and no person has confirmed it. Read it, mend it, verify it.",
         unverified,
     ),
@@ -97,6 +103,13 @@ def needing(name: str = "") -> Q:
 
 def to_curate(principal: Principal, name: str = "") -> QuerySet[Any]:
     return Knowledge.objects.visible_to(principal).filter(needing(name))
+
+
+def counts(principal: Principal, most: int) -> tuple[int, dict[str, int]]:
+    """How many need a person, counted up to ``most``, and how many of them for each ground by its short words."""
+    rows = list(with_grounds(to_curate(principal)).only("status").order_by()[:most])
+    told = Counter(ground.short for row in rows for ground in grounds_of(row))
+    return len(rows), {ground.short: told[ground.short] for ground in GROUNDS if told[ground.short]}
 
 
 def with_grounds(rows: QuerySet[Any]) -> QuerySet[Any]:

@@ -195,7 +195,7 @@ def test_the_page_asks_a_bounded_number_of_queries(
         store(f"k{n}")
         sessions.start(principal=agent(), session_id=f"s{n}")
     browser = sign_in()
-    with django_assert_max_num_queries(130):
+    with django_assert_max_num_queries(155):
         browser.get("/admin/")
 
 

@@ -120,3 +120,8 @@ def version(known: Knowledge, number: int, document: dict[str, Any]) -> Knowledg
         return KnowledgeVersion.objects.create(
             tenant_id=known.tenant_id, knowledge=known, version=number, document=document, author="b"
         )
+
+
+def solutions_of(known: Knowledge) -> list[Solution]:
+    with behind_walls(system_principal("test", known.tenant_id)):
+        return list(known.solutions.all())

@@ -27,7 +27,7 @@ def text_of(answer: Any) -> str:
 
 
 def ended(**fields: Any) -> Any:
-    said = {"status": "completed", "compliant": True, "finished_at": timezone.now()}
+    said: dict[str, Any] = {"status": "completed", "compliant": True, "finished_at": timezone.now()}
     return run(fields.pop("name", "deploy"), steps=dict.fromkeys(STEPS, "done"), **said | fields)
 
 

@@ -14,6 +14,8 @@ from memoryhub.openapi_samples import Samples
 
 Operation = dict[str, Any]
 JSON = "application/json"
+#: Ids of several kinds that bear one name: each leads to the addresses of its own area alone.
+SEVERAL_THINGS = frozenset({"run_id"})
 
 
 def complete_document(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
@@ -32,13 +34,13 @@ def operations(result: dict[str, Any]) -> Iterator[Operation]:
         yield from path.values()
 
 
-def takers_of_ids(result: dict[str, Any]) -> dict[str, list[str]]:
+def takers_of_ids(result: dict[str, Any]) -> dict[str, list[Operation]]:
     """Names of ids in addresses, and the operations there. An address of several ids needs more than one of them."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[Operation]] = {}
     for operation in operations(result):
         names = [one["name"] for one in operation.get("parameters", []) if one["in"] == "path"]
         if len(names) == 1:
-            found.setdefault(names[0], []).append(operation["operationId"])
+            found.setdefault(names[0], []).append(operation)
     return found
 
 
@@ -55,13 +57,15 @@ def give_examples(operation: Operation, samples: Samples) -> None:
             content["examples"] = {name: {"value": value}}
 
 
-def link(operation: Operation, takers: dict[str, list[str]], result: dict[str, Any]) -> None:
+def link(operation: Operation, takers: dict[str, list[Operation]], result: dict[str, Any]) -> None:
     answer = good_answer(operation)
     needed = ids_needed(operation, result)
     for name, pointer in ids_told(schema_in(answer, result), result, ""):
         for taker in takers.get(name, []) if name not in needed else []:
-            answer.setdefault("links", {})[taker] = {
-                "operationId": taker,
+            if name in SEVERAL_THINGS and taker["tags"] != operation["tags"]:
+                continue
+            answer.setdefault("links", {})[taker["operationId"]] = {
+                "operationId": taker["operationId"],
                 "parameters": {name: f"$response.body#{pointer}"},
             }
 

@@ -21,6 +21,8 @@ class StepRequired(Conflict):
     """Another step comes first. Do the required step, or ask for approval to skip it."""
 
     code = "step_required"
+    #: What has to be written down about the attempt, where the request that made it is undone.
+    shortcut: object = None
 
 
 class EvidenceMissing(Conflict):

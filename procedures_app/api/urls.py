@@ -4,9 +4,26 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
+from procedures_app.api import approvals, runs
 from procedures_app.api.compliance import ComplianceView
 
 urlpatterns: list[URLPattern] = [
     # before procedures/<name>: no procedure can be called so
     path("procedures/compliance", ComplianceView.as_view()),
+    path("runs", runs.RunsView.as_view()),
+    path("runs/<uuid:run_id>", runs.OneRunView.as_view()),
+    path("runs/<uuid:run_id>/events", runs.RunEventsView.as_view()),
+    path("runs/<uuid:run_id>/next", runs.NextView.as_view()),
+    path("runs/<uuid:run_id>/pause", runs.PauseView.as_view()),
+    path("runs/<uuid:run_id>/resume", runs.ResumeView.as_view()),
+    path("runs/<uuid:run_id>/cancel", runs.CancelView.as_view()),
+    path("runs/<uuid:run_id>/steps/<str:step_id>/complete", runs.CompleteView.as_view()),
+    path("runs/<uuid:run_id>/steps/<str:step_id>/fail", runs.FailView.as_view()),
+    path("runs/<uuid:run_id>/steps/<str:step_id>/renew", runs.RenewView.as_view()),
+    path("runs/<uuid:run_id>/steps/<str:step_id>/release", runs.ReleaseView.as_view()),
+    path("runs/<uuid:run_id>/steps/<str:step_id>/skip", runs.SkipView.as_view()),
+    path("runs/<uuid:run_id>/steps/<str:step_id>/deviate", runs.DeviateView.as_view()),
+    path("approvals", approvals.ApprovalsView.as_view()),
+    path("approvals/<uuid:approval_id>", approvals.ApprovalView.as_view()),
+    path("approvals/<uuid:approval_id>/withdraw", approvals.WithdrawView.as_view()),
 ]

@@ -46,6 +46,8 @@ class Run(models.Model):
     status = models.TextField(choices=Status.choices, default=Status.RUNNING, db_default="running")
     resumes_as = models.TextField(default="", db_default="", help_text="The status before it was paused.")
     outcome_reason = models.TextField(default="", db_default="", help_text="Why it failed, was cancelled or paused.")
+    paused_at = models.DateTimeField(null=True)
+    undoing = models.BooleanField(default=False, db_default=False, help_text="What was done is being rolled back.")
     deviations = models.IntegerField(default=0, db_default=0, help_text="Steps skipped, replaced, late or escalated.")
     compliant = models.BooleanField(null=True, help_text="Every step as written; empty while it is not over.")
     version = models.IntegerField(default=1, db_default=1, help_text="Raised at every change of the run.")
@@ -102,6 +104,9 @@ class StepRun(models.Model):
     evidence = models.JSONField(default=dict, db_default={})
     output = models.JSONField(null=True)
     error = models.TextField(default="", db_default="")
+    proposal = models.TextField(
+        default="", db_default="", help_text="What is done instead of the step as written, approved by a person."
+    )
     done_by = models.TextField(default="", db_default="")
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -160,6 +165,7 @@ class Approval(models.Model):
     )
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField(null=True)
+    overdue = models.BooleanField(default=False, db_default=False, help_text="Nobody decided in time, and it waits on.")
     decision = models.TextField(
         default="", db_default="", help_text="Of an escalation: retry, skip, roll_back or fail."
     )

@@ -76,6 +76,7 @@ from tests.contract.recipes import hub as hub  # noqa: E402
 from tests.contract.recipes import locks as locks  # noqa: E402
 from tests.contract.recipes import relationships as relationships  # noqa: E402
 from tests.contract.recipes import replicas as replicas  # noqa: E402
+from tests.contract.recipes import runs as runs  # noqa: E402
 from tests.contract.recipes import search as search  # noqa: E402
 from tests.contract.recipes import sessions as sessions  # noqa: E402
 from tests.contract.recipes import sharing as sharing  # noqa: E402

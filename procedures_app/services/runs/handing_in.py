@@ -1,0 +1,137 @@
+"""What whoever has a step brings back: its result, its failure, more time, or the step itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from memoryhub.access.principals import Principal
+from procedures_app.exceptions import EvidenceMissing
+from procedures_app.models import Approval, Run, StepKind, StepRun
+from procedures_app.services.runs import asking, lapsing, moving, work
+from procedures_app.services.runs.held import HeldRun, Status, holding
+from procedures_app.services.runs.holders import check_held
+from procedures_app.services.runs.refusals import noted
+from procedures_app.services.runs.taking import carry_on, duration
+
+DONE = (Status.DONE, Status.REPLACED, Status.ROLLED_BACK)
+
+
+def complete(
+    run_id: UUID,
+    step_id: str,
+    *,
+    principal: Principal,
+    lease: int,
+    evidence: Mapping[str, Any] | None = None,
+    output: Any = None,
+    note: str = "",
+) -> Run:
+    """The step is done, with its evidence. The same again by the same lease answers the same.
+
+    Raises NotFound, StepRequired (with ``required_step``), EvidenceMissing (with ``errors``), LeaseLost, RunNotOpen,
+    Forbidden for an agent that the step is not for.
+    """
+    principal.require("write")
+    given = dict(evidence or {})
+    with noted(run_id, step_id, "complete", principal), holding(run_id, principal=principal) as held:
+        lapsing.settle(held)
+        step = held.step(step_id)
+        if repeated(held, step, lease, given):
+            return held.run
+        check_held(held, step, lease)
+        cleaned = checked(held, step, given, note)
+        finish(held, step, cleaned, output, note)
+        for one in list(held.family):
+            carry_on(one)
+        return held.run
+
+
+def repeated(held: HeldRun, step: StepRun, lease: int, given: dict[str, Any]) -> bool:
+    """Whether this very lease completed the step already, with the same evidence."""
+    handed_over = step.status == Status.WAITING and step.definition.kind == StepKind.CONFIRMATION and step.evidence
+    mine = step.lease_token == lease and step.lease_agent == held.principal.actor
+    if not mine or (step.status not in DONE and not handed_over):
+        return False
+    if step.status == Status.ROLLED_BACK or step.proposal:
+        return step.status == Status.ROLLED_BACK or step.evidence == given
+    return bool(work.handed_in(work.required_fields(step), given)[0] == step.evidence)
+
+
+def checked(held: HeldRun, step: StepRun, given: dict[str, Any], note: str) -> dict[str, Any]:
+    """The evidence as it is kept. Raises EvidenceMissing."""
+    if held.run.undoing:
+        return {}
+    if step.proposal:
+        errors = [] if given or note.strip() else [{"field": "evidence", "message": "Say what was done instead."}]
+        cleaned = given
+    else:
+        cleaned, errors = work.handed_in(work.of(held, step).fields, given)
+    if errors:
+        names = ", ".join(error["field"] for error in errors)
+        raise EvidenceMissing(
+            f"The step '{step_id_of(step)}' requires other evidence. See: {names}.",
+            errors=errors,
+            run_id=str(held.run.pk),
+            required_step=step.step_id,
+        )
+    return cleaned
+
+
+def step_id_of(step: StepRun) -> str:
+    return str(step.step_id)
+
+
+def finish(held: HeldRun, step: StepRun, evidence: dict[str, Any], output: Any, note: str) -> None:
+    """A confirmation with evidence is a person's from here on."""
+    if work.of(held, step).kind != StepKind.CONFIRMATION:
+        moving.done(held, step, evidence=evidence, output=output, note=note)
+        return
+    held.put(step, evidence=evidence, output=output)
+    asking.ask(held, step, Approval.Kind.CONFIRMATION, reason=note or work.instruction(held, step))
+
+
+def fail(
+    run_id: UUID,
+    step_id: str,
+    *,
+    principal: Principal,
+    lease: int,
+    error: str,
+    context: Mapping[str, Any] | None = None,
+) -> Run:
+    """The attempt failed: another one follows, or what the step's policy says. Raises as ``complete``."""
+    principal.require("write")
+    with noted(run_id, step_id, "fail", principal), holding(run_id, principal=principal) as held:
+        lapsing.settle(held)
+        step = held.step(step_id)
+        check_held(held, step, lease)
+        moving.failed(held, step, error, context=dict(context) if context else None)
+        return held.run
+
+
+def renew(run_id: UUID, step_id: str, *, principal: Principal, lease: int, lease_seconds: int | None = None) -> StepRun:
+    """Starts the time of the lease anew. Raises as ``complete``."""
+    principal.require("write")
+    seconds = duration(lease_seconds)
+    with holding(run_id, principal=principal) as held:
+        lapsing.settle(held)
+        step = held.step(step_id)
+        check_held(held, step, lease)
+        held.put(step, lease_expires_at=held.now + timedelta(seconds=seconds))
+        return step
+
+
+def release(run_id: UUID, step_id: str, *, principal: Principal, lease: int) -> Run:
+    """Gives the step back undone, for the next one to take; the attempt does not count. Raises as ``complete``."""
+    principal.require("write")
+    with holding(run_id, principal=principal) as held:
+        lapsing.settle(held)
+        step = held.step(step_id)
+        check_held(held, step, lease)
+        held.put(step, attempts=step.attempts - 1)
+        held.note("step.released", step, lease=lease)
+        moving.open_step(held, step)
+        return held.run

@@ -1,4 +1,4 @@
-"""The first tenant with its agents, the first login and the first key of a new hub, made once."""
+"""The first tenant with its agents and procedures, the first login and the first key of a new hub, made once."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, field
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 
-from agents_app.services import defaults
+from agents_app.services import defaults as agents
 from memoryhub.access.models import Tenant
 from memoryhub.access.principals import Principal, system_principal
 from memoryhub.access.services import keys, tenants
+from procedures_app.services import defaults as procedures
 
 TENANT, LOGIN = "default", "admin"
 PASSWORD_BYTES = 15
@@ -39,7 +40,8 @@ def make_first_login() -> FirstLogin | None:
     if Tenant.objects.exists() or get_user_model().objects.exists():
         return None
     made = FirstLogin(LOGIN, make_staff(), make_key(system_principal("first_boot")))
-    defaults.install(principal=system_principal("first_boot"), tenant_id=TENANT)
+    agents.install(principal=system_principal("first_boot"), tenant_id=TENANT)
+    procedures.install(principal=system_principal("first_boot"), tenant_id=TENANT)
     return made
 
 

@@ -14,12 +14,20 @@ from procedures_app.documents.problems import Level, Problem
 from procedures_app.documents.scopes import Scope
 
 Step = Mapping[str, Any]
-#: What each memory action has to be given; of several in one entry, one is enough.
-ACTION_NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "store": (("content", "value"),),
-    "retrieve": (("key", "id"),),
-    "search": (("query",),),
-    "capture_knowledge": (("title",), ("content",)),
+#: Whom any memory action may speak about.
+NAMING = ("user_id", "session_id")
+#: What each memory action has to be given, and what it may be given beside that.
+ACTION_NEEDS: dict[str, tuple[str, ...]] = {
+    "store": ("key", "value"),
+    "retrieve": ("key",),
+    "search": ("query",),
+    "capture_knowledge": ("title", "content"),
+}
+ACTION_KNOWS: dict[str, tuple[str, ...]] = {
+    "store": ("scope", "layer", "category", "tags", "importance", "memory_type", "metadata", "priority"),
+    "retrieve": ("scope",),
+    "search": ("mode", "limit"),
+    "capture_knowledge": ("knowledge_type", "tags", "importance", "solution", "error"),
 }
 
 
@@ -126,10 +134,14 @@ def memory_problems(action: Step | None, path: str, scope: Scope) -> Iterator[Pr
     if not action:
         yield Problem(f"{path}.do", f"Say what is done with memory: {', '.join(ACTION_NEEDS)}.")
         return
-    given = action["with"]
-    for needed in ACTION_NEEDS[action["do"]]:
-        if not any(given.get(name) not in (None, "") for name in needed):
-            yield Problem(f"{path}.with.{needed[0]}", f"{action['do']} needs {' or '.join(needed)}.")
+    given, do = action["with"], action["do"]
+    known = (*ACTION_NEEDS[do], *ACTION_KNOWS[do], *NAMING)
+    for name in ACTION_NEEDS[do]:
+        if given.get(name) in (None, ""):
+            yield Problem(f"{path}.with.{name}", f"{do} needs {name}.")
+    for name in given:
+        if name not in known:
+            yield Problem(f"{path}.with.{name}", f"{do} knows no {name}. It knows: {', '.join(known)}.")
     for name, value in given.items():
         yield from placeholder_problems(value, f"{path}.with.{name}", scope)
 

@@ -13,6 +13,7 @@ from agents_app.models import AgentProfile
 from memoryhub.access.models import ApiKey, Tenant
 from memoryhub.access.principals import system_principal
 from memoryhub.access.services import tenants
+from procedures_app.models import Procedure
 
 pytestmark = pytest.mark.django_db
 
@@ -51,3 +52,9 @@ def test_the_first_tenant_has_the_published_agents(as_role):
             ("mimic", "low", 30),
             ("sentry", "medium", 180),
         ]
+
+
+def test_the_first_tenant_has_the_procedures_that_come_with_the_hub(as_role):
+    with as_role("memoryhub_owner"):
+        first_boot()
+        assert Procedure.objects.filter(tenant_id="default", current__number=1).count() == 6

@@ -113,6 +113,7 @@ def test_what_is_wrong_with_the_whole(fields: dict[str, Any], path: str, said: s
         (http() | {"evidence": [{"name": "a"}]}, "evidence", "hub makes the call"),
         (step(kind="memory"), "action.do", "Say"),
         (memory(do="capture_knowledge", title="x"), "action.with.content", "needs"),
+        (memory(query="x", depth=3), "action.with.depth", "knows no depth"),
         (step(kind="procedure"), "procedure", "which"),
         (step(kind="procedure", procedure="ship-it"), "procedure", "of itself"),
         (step(kind="procedure", procedure="unknown"), "procedure", "no published"),

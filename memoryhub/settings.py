@@ -219,6 +219,8 @@ SPECTACULAR_SETTINGS = {
         "StepKindEnum": "procedures_app.models.StepKind",
         "ApprovalKindEnum": "procedures_app.models.Approval.Kind",
         "ApprovalStatusEnum": "procedures_app.models.Approval.Status",
+        "EnforcementModeEnum": "procedures_app.models.Mode",
+        "OperationStatusEnum": "procedures_app.models.Operation.Status",
     },
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],

@@ -4,6 +4,7 @@ from django.apps import AppConfig
 JOBS: tuple[tuple[str, str, int, str, int], ...] = (
     ("approval_notices", "approval_notices.overdue", 5, "Tells staff of approvals that wait for too long.", 100),
     ("runs_upkeep", "runs.upkeep.work", 1, "Ends leases and limits of runs, and makes the calls of their steps.", 200),
+    ("operations_expire", "operations.expire", 5, "Abandons operations that were not finished in time.", 100),
 )
 
 

@@ -6,8 +6,28 @@ from django.urls import URLPattern, path
 
 from procedures_app.api import approvals, runs
 from procedures_app.api.compliance import ComplianceView
+from procedures_app.api.operation_rules import RulesView, RuleView
+from procedures_app.api.operations import (
+    AbandonView,
+    BeginView,
+    FinishView,
+    GuidanceView,
+    OperationsView,
+    OperationView,
+)
+from procedures_app.api.work_history import WorkCheckView, WorkView
 
 urlpatterns: list[URLPattern] = [
+    path("operations", OperationsView.as_view()),
+    path("operations/begin", BeginView.as_view()),
+    path("operations/finish", FinishView.as_view()),
+    path("operations/rules", RulesView.as_view()),
+    path("operations/rules/<str:kind>", RuleView.as_view()),
+    path("operations/<uuid:operation_id>", OperationView.as_view()),
+    path("operations/<uuid:operation_id>/abandon", AbandonView.as_view()),
+    path("guidance", GuidanceView.as_view()),
+    path("work-history", WorkView.as_view()),
+    path("work-history/check", WorkCheckView.as_view()),
     # before procedures/<name>: no procedure can be called so
     path("procedures/compliance", ComplianceView.as_view()),
     path("runs", runs.RunsView.as_view()),

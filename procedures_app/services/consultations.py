@@ -11,6 +11,7 @@ import hmac
 import secrets
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal
 from uuid import UUID
 
 from django.conf import settings
@@ -22,8 +23,11 @@ from procedures_app.models import Operation
 
 # The clock is read by the statement that reads the row, so one host's wrong clock lets nobody in.
 FOUND = "SELECT *, expires_at > clock_timestamp() AS is_current FROM memory_operations WHERE id = %s AND tenant_id = %s"
-#: Whoever ends the operation waits until the work that rests on it has committed.
-HELD = f"{FOUND} FOR SHARE"
+#: Whoever ends the operation waits until the work that rests on it has committed, and takes it for itself alone.
+HOLD = {"": "", "share": " FOR SHARE", "alone": " FOR NO KEY UPDATE"}
+
+
+Hold = Literal["", "share", "alone"]
 
 
 class Lack(Enum):
@@ -58,22 +62,22 @@ def operation_id_of(token: str) -> UUID:
     return UUID(token.split("_")[1])
 
 
-def proven(token: str, *, principal: Principal, hold: bool = False) -> Operation | None:
+def proven(token: str, *, principal: Principal, hold: Hold = "") -> Operation | None:
     """The tenant's operation that the token proves to know, whoever it was given to and whatever became of it.
 
-    ``hold`` keeps it from ending until the transaction does.
+    ``hold`` keeps it from ending until the transaction does, shared with other work or alone.
     """
     if not consulting.FORM.fullmatch(token) or principal.tenant_id is None:
         return None
     with behind_walls(principal):
         asked = [operation_id_of(token), principal.tenant_id]
-        found: Operation | None = next(iter(Operation.objects.raw(HELD if hold else FOUND, asked)), None)
+        found: Operation | None = next(iter(Operation.objects.raw(FOUND + HOLD[hold], asked)), None)
     # compared even when nothing was found, so that the time does not tell
     matches = hmac.compare_digest(digest_of(token), found.token_digest if found else "0" * 64)
     return found if matches else None
 
 
-def consulted(principal: Principal, *, hold: bool = False) -> Consulted:
+def consulted(principal: Principal, *, hold: Hold = "") -> Consulted:
     """What the caller's token is worth now, for any kind of work."""
     if not principal.consultation:
         return Consulted(lack=Lack.MISSING)

@@ -16,14 +16,16 @@ from memoryhub.access.principals import Principal
 from memoryhub.access.remembered import Remembered
 from memoryhub.access.services import audit
 from memoryhub.access.walls import behind_walls, verb
-from procedures_app.exceptions import ConsultationRequired, NotPublished, RuleStale
-from procedures_app.models import ANY_KIND, MEMORY_WRITE, EnforcementRule, Mode, Operation, Procedure
+from procedures_app.exceptions import ConsultationRequired, NotPublished, ProcedureRequired, RuleStale
+from procedures_app.models import ANY_KIND, MEMORY_WRITE, EnforcementRule, Mode, Operation, Procedure, Run
 from procedures_app.services.consultations import Lack, consulted
 from procedures_app.services.governing import require_governor
 
 BEGIN = "/memory/operations/begin"
+RUNS = "/memory/runs"
 GENERAL = "general"
 LONGEST_KIND = 60
+NO_RULE = "There is no rule for this kind of work."
 #: The milder first.
 SEVERITY = [Mode.OFF, Mode.ADVISE, Mode.STRICT]
 
@@ -101,12 +103,29 @@ def check(kind: str, *, principal: Principal) -> Operation | None:
     without a good token. People and the hub's own jobs are no agents: nothing is asked of them.
     """
     kind = canonical_kind(kind)
-    found = consulted(principal, hold=True)
+    found = consulted(principal, hold="share")
     if found.operation is not None and found.operation.kind == kind:
         return found.operation
     if principal.kind == "key" and mode_for_work(kind, principal=principal) is Mode.STRICT:
         raise required(kind, found.lack or Lack.OTHER_KIND)
     return None
+
+
+def require_run(kind: str, operation: Operation | None, *, principal: Principal) -> None:
+    """Where the kind has to follow a procedure: the operation needs a completed run of it. Raises ProcedureRequired."""
+    rule = rule_for(kind, principal=principal)
+    if principal.kind != "key" or rule.mode is not Mode.STRICT or not rule.procedure:
+        return
+    runs = Run.objects.filter(
+        operation=operation, procedure__name=rule.procedure, status=Run.Status.COMPLETED, parent=None
+    )
+    if operation is None or not runs.exists():
+        message = (
+            f"Work of the kind '{kind}' ends well only with a completed run of the procedure '{rule.procedure}'. "
+            f"Send POST {RUNS} with it and your Consultation-Token, complete the run, then repeat this request."
+        )
+        operation_id = str(operation.pk) if operation else None
+        raise ProcedureRequired(message, kind=kind, procedure=rule.procedure, operation_id=operation_id, runs=RUNS)
 
 
 def guard(principal: Principal) -> None:
@@ -156,22 +175,33 @@ def set_rule(
 
 
 @verb
-def remove_rule(kind: str, *, principal: Principal, if_version: int | None = None) -> None:
-    """Takes the rule of a kind away: what holds then is the rule of ``*``, or the setting. For governors."""
+def remove_rule(kind: str, *, principal: Principal, if_version: int | None = None) -> str:
+    """Takes the rule of a kind away: what holds then is the rule of ``*``, or the setting. For governors.
+
+    Gives the kind in its canonical form. Raises NotFound, RuleStale.
+    """
     require_governor(principal)
-    name = rule_kind(kind)
+    name = known_kind(kind)
     known = EnforcementRule.objects.select_for_update().filter(tenant_id=tenant_of(principal), kind=name).first()
     if known is None:
-        raise NotFound(f"There is no rule for '{name}'.")
+        raise NotFound(NO_RULE)
     check_version(known, if_version)
     old = described(known)
     record("procedures.rule.removed", known, principal, old=old)
     known.delete()
     forget_soon()
+    return name
 
 
 def rule_kind(kind: str) -> str:
     return ANY_KIND if kind.strip() == ANY_KIND else canonical_kind(kind)
+
+
+def known_kind(kind: str) -> str:
+    try:
+        return rule_kind(kind)
+    except Invalid as error:
+        raise NotFound(NO_RULE) from error
 
 
 def tenant_of(principal: Principal) -> str:
@@ -201,7 +231,8 @@ def followed(name: str | None, kind: str, principal: Principal) -> Procedure | N
     if found is None:
         raise NotFound(f"There is no procedure '{name}'.")
     if found.status != Procedure.Status.ACTIVE:
-        raise Conflict(f"The procedure '{name}' is retired. Activate it first, or require another.")
+        message = f"The procedure '{name}' is retired. Activate it first, or require another."
+        raise Conflict(message, code="procedure_retired")
     if found.current_id is None:
         raise NotPublished()
     return found

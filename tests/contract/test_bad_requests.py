@@ -64,6 +64,13 @@ def test_without_a_valid_key_everybody_gets_the_same_401(ours: World, make_key: 
     assert all(answer["WWW-Authenticate"].startswith("Bearer") for answer in answers)
 
 
+#: What was given to one key is of no use to another one.
+BOUND_TO_THE_KEY = {"POST operations/finish"}
+#: Beginning tells what memory holds.
+NEEDED_TOO = {"POST operations/begin": {"read"}}
+MAKES_WHAT_IT_NAMES = {"PUT operations/rules/{kind}"}
+
+
 @every(route for route in ROUTES if not route.public)
 def test_a_key_needs_the_permission(ours: World, api: MakeClient, route: Route):
     call = good(route, ours)
@@ -73,11 +80,13 @@ def test_a_key_needs_the_permission(ours: World, api: MakeClient, route: Route):
     assert found["code"] == "permission_missing"
     assert f"'{route.permission}'" in found["detail"]
     assert rows_of(ours.tenant) == before
-    enough = api(tenant="ours", agent=ours.agent, scopes={route.permission})
+    if str(route) in BOUND_TO_THE_KEY:
+        return
+    enough = api(tenant="ours", agent=ours.agent, scopes={route.permission} | NEEDED_TOO.get(str(route), set()))
     assert ask(enough, route, call).status_code < 300, f"{route} needs more than '{route.permission}'"
 
 
-@every(route for route in ROUTES if "{" in route.path)
+@every(route for route in ROUTES if "{" in route.path and str(route) not in MAKES_WHAT_IT_NAMES)
 def test_ids_of_no_form_are_404(ours: World, route: Route):
     call = good(route, ours)
     for name in call.path:
@@ -127,7 +136,11 @@ def test_names_of_agents_are_checked(ours: World, api: MakeClient, route: Route)
         assert names(found, "X-Agent-Id")
 
 
-@every(route for route in ROUTES if any(int(code) == 428 for code in operation(route)["responses"]))
+def needs_a_version(route: Route) -> bool:
+    return "If-Match" in operation(route)["responses"].get("428", {}).get("description", "")
+
+
+@every(route for route in ROUTES if needs_a_version(route) and "412" in operation(route)["responses"])
 def test_the_version_seen_is_needed_and_must_be_current(ours: World, route: Route):
     call = good(route, ours)
     for text, status in ((None, 428), ('"99"', 412), ('W/"1"', 412), ("1", 400), ('"one"', 400), ("", 400)):

@@ -12,7 +12,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 
 from memoryhub.access.api.problems import MEDIA_TYPE
-from memoryhub.access.api.schema import ACTING_AGENT, CONSULTATION_TOKEN, IDEMPOTENCY_KEY, problem
+from memoryhub.access.api.schema import ACTING_AGENT, CONSULTATION_TOKEN, IDEMPOTENCY_KEY, UNCONSULTED, problem
 from memoryhub.access.api.serializers import Input
 from memoryhub.access.api.views import HubView
 
@@ -54,17 +54,19 @@ class HubSchema(AutoSchema):
         repeatable = self.method == "POST" and not public and view.is_repeatable()
         guarded = not public and view.consults and view.needed_permission(self.method) != "read"
         self.add_headers(operation, self.headers_for(public=public, repeatable=repeatable, guarded=guarded))
-        codes = self.problems_of(view, public=public, repeatable=repeatable) | ({428} if guarded else set())
-        for code in sorted(codes):
-            operation["responses"].setdefault(
-                str(code),
-                self._get_response_for_code(problem(code), str(code), [MEDIA_TYPE]),  # type: ignore[no-untyped-call]
-            )
+        for code in sorted(self.problems_of(view, public=public, repeatable=repeatable)):
+            self.add_problem(operation, code)
+        if guarded:
+            self.add_problem(operation, 428, UNCONSULTED)
         if self.method not in WITH_BODY:
             for code in BODY_PROBLEMS:
                 operation["responses"].pop(str(code), None)
         for code, answer in operation["responses"].items():
             answer.setdefault("headers", {}).update(headers_of(code))
+
+    def add_problem(self, operation: Operation, code: int, meaning: str | None = None) -> None:
+        found = self._get_response_for_code(problem(code, meaning), str(code), [MEDIA_TYPE])  # type: ignore[no-untyped-call]
+        operation["responses"].setdefault(str(code), found)
 
     def headers_for(self, *, public: bool, repeatable: bool, guarded: bool) -> list[OpenApiParameter]:
         wanted = [(ACTING_AGENT, not public), (IDEMPOTENCY_KEY, repeatable), (CONSULTATION_TOKEN, guarded)]

@@ -31,6 +31,9 @@ MEANINGS = {
     503: "The hub cannot answer right now; nothing was changed. Repeat after Retry-After.",
 }
 
+#: Of 428 where nothing else has to come first.
+UNCONSULTED = "The tenant wants a consultation before anything is written: begin an operation first."
+
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     OpenApiTypes.STR,
@@ -67,8 +70,8 @@ def problem_responses(*codes: int) -> dict[tuple[int, str], OpenApiResponse]:
     return {(code, MEDIA_TYPE): problem(code) for code in sorted({*ALWAYS, *codes})}
 
 
-def problem(code: int) -> OpenApiResponse:
-    return OpenApiResponse(ProblemOutput, description=MEANINGS.get(code, HTTPStatus(code).phrase))
+def problem(code: int, meaning: str | None = None) -> OpenApiResponse:
+    return OpenApiResponse(ProblemOutput, description=meaning or MEANINGS.get(code, HTTPStatus(code).phrase))
 
 
 def page_of(item: type[serializers.Serializer[Any]], name: str | None = None) -> serializers.Serializer[Any]:

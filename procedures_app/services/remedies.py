@@ -1,0 +1,157 @@
+"""Procedures to follow and solutions to try for a task, each with how sure it is that they help."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+from uuid import UUID
+
+from django.db.models import Count, Q
+
+from memoryhub.access.principals import Principal
+from memoryhub.access.walls import behind_walls
+from procedures_app.confidence import PROCEDURE, SOLUTION, confidence
+from procedures_app.likeness import task_likeness
+from procedures_app.models import Knowledge, Procedure, ProcedureVersion, Run, Solution
+from procedures_app.services.enforcement import GENERAL
+from procedures_app.services.similar import Looked, agent_reach
+
+#: Procedures for the very kind of work are looked at even where words and meaning found others.
+MOST_OF_KIND = 20
+#: Knowledge less like the task is not shown.
+LIKE_PROBLEM = 0.5
+FAILED = (Run.Status.FAILED, Run.Status.ROLLED_BACK)
+
+
+@dataclass(frozen=True, slots=True)
+class Advised:
+    """One thing to follow. ``document`` is as in guidance: type, name, title, why, and what its type has."""
+
+    confidence: float
+    document: dict[str, Any]
+
+
+# -- procedures -------------------------------------------------------------------------------------------
+
+
+def procedures(looked: Sequence[Looked], kind: str, *, principal: Principal) -> list[Advised]:
+    """Published procedures that are for such a task, the surest first."""
+    ids = {hit.id for one in looked for hit in one.of_kind("procedure")}
+    of_kind = Q(current__kind=kind) if kind != GENERAL else Q(pk__in=[])
+    with behind_walls(principal):
+        rows = Procedure.objects.visible_to(principal).filter(status=Procedure.Status.ACTIVE, current__isnull=False)
+        found = list(rows.filter(pk__in=ids).select_related("current"))
+        found += rows.filter(of_kind).exclude(pk__in=ids).select_related("current").order_by("name")[:MOST_OF_KIND]
+        outcomes = outcomes_of(found)
+    advised = [procedure_advised(row, looked, kind, *outcomes[row.pk]) for row in found]
+    return sorted(advised, key=lambda one: (-one.confidence, one.document["name"]))
+
+
+def outcomes_of(found: Iterable[Procedure]) -> dict[UUID, tuple[int, int]]:
+    """Of each procedure how many runs were completed, and how many failed or were rolled back."""
+    counted = (
+        Run.objects.filter(procedure__in=found, parent=None)
+        .values("procedure_id")
+        .annotate(good=Count("pk", filter=Q(status=Run.Status.COMPLETED)), bad=Count("pk", filter=Q(status__in=FAILED)))
+    )
+    outcomes: dict[UUID, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    return outcomes | {row["procedure_id"]: (row["good"], row["bad"]) for row in counted}
+
+
+def procedure_advised(row: Procedure, looked: Sequence[Looked], kind: str, good: int, bad: int) -> Advised:
+    version = cast("ProcedureVersion", row.current)
+    known = f"{version.title}. {version.summary}"
+    same = version.kind == kind
+    likeness = max(task_likeness(one.asked, known, cosine_of(one, row.pk), same_kind=same) for one in looked)
+    why = f"It is {'for this kind of work and ' if same and kind != GENERAL else ''}like the task; " + history(
+        good, bad
+    )
+    document = procedure_document(row) | {"why": why, "required": False, "likeness": round(likeness, 4)}
+    return Advised(confidence(PROCEDURE, likeness=likeness, successes=good, failures=bad), document)
+
+
+def cosine_of(looked: Looked, id_: UUID) -> float | None:
+    hit = looked.hits.get(id_)
+    return hit.cosine if hit else None
+
+
+def history(good: int, bad: int) -> str:
+    if not good + bad:
+        return "no run of it has ended yet."
+    return f"{good} of {good + bad} runs were completed."
+
+
+def procedure_document(row: Procedure) -> dict[str, Any]:
+    version = cast("ProcedureVersion", row.current)
+    return {
+        "type": "procedure",
+        "name": row.name,
+        "title": version.title,
+        "summary": version.summary,
+        "kind": version.kind,
+        "version": version.number,
+    }
+
+
+def published(name: str, *, principal: Principal) -> dict[str, Any]:
+    """The document of a procedure that a rule names; its name alone, should it have been retired since."""
+    with behind_walls(principal):
+        rows = Procedure.objects.visible_to(principal).filter(name=name, current__isnull=False)
+        row = rows.select_related("current").first()
+        return procedure_document(row) if row else {"type": "procedure", "name": name, "title": name}
+
+
+# -- solutions --------------------------------------------------------------------------------------------
+
+
+def solutions(looked: Sequence[Looked], *, principal: Principal) -> list[Advised]:
+    """What is known to help: with the error that the context names, then with what is like the task."""
+    known = of_likeness(looked, principal=agent_reach(principal))
+    best: dict[UUID, tuple[float, Advised]] = {}
+    for solution, likeness, advised in known:
+        if solution.pk not in best or best[solution.pk][0] < likeness:
+            best[solution.pk] = (likeness, advised)
+    return sorted((advised for _, advised in best.values()), key=lambda one: -one.confidence)
+
+
+Found = tuple[Solution, float, Advised]
+
+
+def of_likeness(looked: Sequence[Looked], *, principal: Principal) -> list[Found]:
+    ids = {hit.id for one in looked for hit in one.of_kind("knowledge")}
+    with behind_walls(principal):
+        rows = Knowledge.objects.visible_to(principal).filter(pk__in=ids, status=Knowledge.Status.ACTIVE)
+        tried = Solution.objects.filter(knowledge__in=rows, status=Solution.Status.ACTIVE).select_related("knowledge")
+        found = [(solution, problem_likeness(solution.knowledge, looked)) for solution in tried]
+    return [
+        solution_found(solution, solution.knowledge, likeness, "what it solves is like the task")
+        for solution, likeness in found
+        if likeness >= LIKE_PROBLEM
+    ]
+
+
+def problem_likeness(knowledge: Knowledge, looked: Sequence[Looked]) -> float:
+    text = f"{knowledge.title}. {knowledge.problem_description}"
+    return max(task_likeness(one.asked, text, cosine_of(one, knowledge.pk), same_kind=False) for one in looked)
+
+
+def solution_found(solution: Solution, knowledge: Knowledge, likeness: float, because: str) -> Found:
+    sure = confidence(SOLUTION, likeness=likeness, successes=solution.successes, failures=solution.failures)
+    tried = solution.successes + solution.failures
+    told = f"it helped in {solution.successes} of {tried} tries." if tried else "nobody has said yet whether it helps."
+    document = {
+        "type": "procedure" if solution.procedure else "solution",
+        "name": solution.procedure or knowledge.title,
+        "title": knowledge.title,
+        "why": f"{because[0].upper()}{because[1:]}; {told}",
+        "text": solution.text,
+        "solution": str(solution.pk),
+        "knowledge": str(knowledge.pk),
+        "success_rate": round(solution.success_rate, 4),
+        "tried": tried,
+        "verified": bool(solution.verified_by or knowledge.verified_by),
+        "likeness": round(likeness, 4),
+    }
+    return solution, likeness, Advised(sure, document)

@@ -1,0 +1,77 @@
+"""What memory holds that is like a task: work that was done, procedures, knowledge. One search finds them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from memoryhub.access.principals import Principal
+from memoryhub.search.requests import LONGEST_QUERY
+from memoryhub.search.services.search import search
+from procedures_app.indexing import KINDS
+
+#: Of each search. They are three kinds together, and what is unlike is left out later.
+DEPTH = 40
+LONGEST_CONTEXT = 1500
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One thing that was found. ``cosine`` is how near it lies in meaning; None where words alone decided."""
+
+    kind: str
+    id: UUID
+    cosine: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was found for one wording of the task."""
+
+    asked: str
+    hits: dict[UUID, Hit]
+    degraded: bool
+
+    def of_kind(self, kind: str) -> list[Hit]:
+        return [hit for hit in self.hits.values() if hit.kind == kind]
+
+
+def look(task: str, context: Any, *, principal: Principal) -> list[Looked]:
+    """One for the task alone, and where its context says anything one for both."""
+    within = context_text(context)
+    wordings = [task, *([f"{task}\n{within}"] if within else [])]
+    return [look_for(wording, principal=principal) for wording in wordings]
+
+
+def look_for(asked: str, *, principal: Principal, kinds: Sequence[str] = KINDS) -> Looked:
+    answer = search(
+        principal=agent_reach(principal), query=asked[:LONGEST_QUERY], kinds=kinds, limit=DEPTH, explain=True
+    )
+    hits = [Hit(found["kind"], found["id"], found["explain"]["cosine"]) for found in answer.results]
+    return Looked(asked, {hit.id: hit for hit in hits}, answer.degraded)
+
+
+def agent_reach(principal: Principal) -> Principal:
+    """The caller without ``admin``: what is about users that it does not name is not for guidance.
+
+    Guidance is kept with the operation, where others of the tenant read it.
+    """
+    return replace(principal, permissions=principal.permissions - {"admin"})
+
+
+def context_text(context: Any) -> str:
+    """What a context says, in words: ``changes: Fixed auth bug; risk level: medium``."""
+    return "; ".join(said(context, ""))[:LONGEST_CONTEXT]
+
+
+def said(value: Any, name: str) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, child in value.items():
+            yield from said(child, str(key).replace("_", " "))
+    elif isinstance(value, list):
+        for child in value:
+            yield from said(child, name)
+    elif value is not None and value != "" and not isinstance(value, bool):
+        yield f"{name}: {value}" if name else str(value)

@@ -21,7 +21,6 @@ from procedures_app.admin.run_page import CURRENT, FINISHED
 from procedures_app.models import Procedure, Run, StepRun
 
 MOST_PROCEDURES = 500
-SHOWN = ("procedure__name", "procedure_version__title", "procedure_version__number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +53,8 @@ def context(request: HttpRequest) -> dict[str, Any]:
 
 
 def listed(rows: QuerySet[Run]) -> QuerySet[Run]:
-    """With what a row shows, and without what it does not: inputs stay where they are."""
-    return rows.select_related("procedure", "procedure_version").defer("inputs", "procedure_version__inputs")
+    """With what a row shows."""
+    return rows.select_related("procedure", "procedure_version").defer("procedure_version__inputs")
 
 
 def procedures_of(principal: Principal) -> list[str]:

@@ -49,6 +49,10 @@ class Shown:
     parent: Run | None
 
     @property
+    def state(self) -> str:
+        return state_of(self.run)
+
+    @property
     def is_over(self) -> bool:
         return self.run.finished_at is not None
 
@@ -63,6 +67,11 @@ class Shown:
             return f"{state}."
         step = f"Step {at.position} of {len(self.rows)}, {at.definition.title}"
         return f"{state}. {step}: {at.get_status_display().lower()}."
+
+
+def state_of(run: Run) -> str:
+    """Differs when anything of the run has changed; refusals are events that leave its version as it is."""
+    return f"{run.version}.{run.event_count}"
 
 
 def shown(run: Run) -> Shown:

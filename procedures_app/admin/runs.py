@@ -23,6 +23,7 @@ from memoryhub.access.admin.verbs import VerbsMixin
 from memoryhub.registry.admin.entry_page import sees
 from procedures_app.admin import run_list, run_page
 from procedures_app.admin.links import link, page_of
+from procedures_app.admin.run_verbs import VERBS
 from procedures_app.models import Run, RunEvent, StepRun
 from procedures_app.templatetags.runs import event_words
 
@@ -34,6 +35,8 @@ STATES = {
 
 @admin.register(Run)
 class RunAdmin(VerbsMixin, VisibleRows, ReadOnlyAdmin):
+    verbs = VERBS
+
     def get_urls(self) -> list[URLPattern]:
         live = self.admin_site.admin_view(require_safe(self.live_view))
         return [path("<uuid:object_id>/live/", live, name="procedures_app_run_live"), *super().get_urls()]
@@ -54,7 +57,7 @@ class RunAdmin(VerbsMixin, VisibleRows, ReadOnlyAdmin):
     def live_view(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
         """The parts of the page that change; 204 while the run is at the version that the page has."""
         run = self.found(request, object_id)
-        if request.GET.get("version") == str(run.version):
+        if request.GET.get("version") == run_page.state_of(run):
             return HttpResponse(status=204)
         return TemplateResponse(request, "procedures/run_parts.html", self.parts(request, run))
 

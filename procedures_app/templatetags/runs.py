@@ -76,6 +76,8 @@ EVENTS = {
     "approval.withdrawn": "The question was withdrawn",
     "approval.overdue": "The question waits for too long",
 }
+#: What events keep for machines, or what stands beside them anyway.
+UNSAID = ("approval", "lease", "run", "context", "agent", "procedure")
 BAD = ("failed", "late", "lapsed", "refused", "not_rolled_back", "cancelled", "overdue", "expired")
 
 
@@ -128,5 +130,30 @@ def said_of(detail: Any) -> list[tuple[str, Any]]:
     """What an event says beside its name, as pairs; ids are for machines."""
     if not isinstance(detail, dict):
         return []
-    hidden = ("approval", "lease", "run", "context")
-    return [(name.replace("_", " "), value) for name, value in detail.items() if name not in hidden and value != ""]
+    said = {name: value for name, value in detail.items() if name not in UNSAID and value != ""}
+    if said.get("attempt") == 1:
+        del said["attempt"]
+    return [(name.replace("_", " "), value) for name, value in said.items()]
+
+
+#: Kinds of approvals, as short as a queue needs them.
+KIND_WORDS = {"confirmation": "Confirm", "skip": "Skip", "deviation": "Do otherwise", "escalation": "Failed"}
+DECISION_WORDS = {"retry": "try again", "skip": "skip the step", "roll_back": "roll back", "fail": "end as failed"}
+
+
+@register.filter
+def kind_word(kind: str) -> str:
+    return KIND_WORDS.get(kind, kind)
+
+
+@register.filter
+def decision_word(decision: str) -> str:
+    return DECISION_WORDS.get(decision, decision)
+
+
+@register.filter
+def inputs_line(inputs: Any) -> str:
+    """What a run was given, on one line: what tells runs of one procedure apart."""
+    if not isinstance(inputs, dict):
+        return ""
+    return ", ".join(value if isinstance(value, str) else f"{name}: {value}" for name, value in inputs.items())

@@ -41,6 +41,12 @@ PAGES = {
     "conflict of three": "agents_app/conflict/{conflict_three}/change/",
     "duplicate": "agents_app/conflict/{conflict_duplicate}/change/",
     "decision": "agents_app/conflict/{decided}/change/",
+    "runs": "procedures_app/run/",
+    "run": "procedures_app/run/{run_open}/change/",
+    "run that failed": "procedures_app/run/{run_failed}/change/",
+    "approvals": "procedures_app/approval/",
+    "skip": "procedures_app/approval/{approval}/change/",
+    "escalation": "procedures_app/approval/{approval_failed}/change/",
 }
 
 

@@ -207,7 +207,7 @@
     });
 
     form.addEventListener("submit", (event) => {
-      if (!reason.value.trim()) {
+      if (!reason.value.trim() && event.submitter?.dataset.bare === undefined) {
         event.preventDefault();
         reason.focus();
         reason.setAttribute("aria-invalid", "true");

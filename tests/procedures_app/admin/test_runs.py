@@ -135,11 +135,11 @@ def test_an_open_question_leads_to_its_decision(db: None, sign_in: Any) -> None:
 
 def test_who_follows_gets_what_is_new_and_nothing_otherwise(db: None, sign_in: Any) -> None:
     one, browser = run(), sign_in("Auditor")
-    assert browser.get(f"{page_of(one, 'live')}?version=1").status_code == 204
+    assert browser.get(f"{page_of(one, 'live')}?version=1.1").status_code == 204
     with behind_walls(EVERYTHING):
         Run.objects.filter(pk=one.pk).update(version=2)
-    parts = page(browser, f"{page_of(one, 'live')}?version=1")
-    assert 'data-version="2"' in parts
+    parts = page(browser, f"{page_of(one, 'live')}?version=1.1")
+    assert 'data-version="2.1"' in parts
     assert "<html" not in parts
     assert browser.post(page_of(one, "live")).status_code == 405
 

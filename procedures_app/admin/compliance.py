@@ -105,7 +105,7 @@ def page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         "chosen": "" if asked.since or asked.until else asked.days or str(selectors.DAYS),
         **shown(found, reader, asked),
     }
-    return TemplateResponse(request, "procedures/compliance.html", context, status=422 if wrong else 200)
+    return TemplateResponse(request, "procedures/compliance.html", context)
 
 
 def shown(found: Compliance, reader: Principal, asked: Asked) -> dict[str, Any]:
@@ -116,6 +116,7 @@ def shown(found: Compliance, reader: Principal, asked: Asked) -> dict[str, Any]:
         "procedures": [Row(found.titles.get(name, name), name, runs) for name, runs in found.procedures.items()],
         "agents": [Row(name or "no agent", "", runs) for name, runs in found.agents.items()],
         "work_tables": work_tables(found) if not asked.procedure else [],
+        "begun": found.operations.total(),
         "operations": [(str(status.label), found.operations[status]) for status in Operation.Status],
         "narrowed": asked.query(days="", since="", until=""),
     }

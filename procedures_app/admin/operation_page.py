@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from memoryhub.registry.admin.entry_page import sees
 from procedures_app.admin.links import page_of
-from procedures_app.models import Knowledge, Operation, Procedure
+from procedures_app.models import Knowledge, Operation, Procedure, WorkRecord
 
 ROWS_SHOWN = 10
 #: Lists of the guidance, and what they are called on the page.
@@ -19,8 +21,9 @@ LISTS = (
     ("procedures", "Procedures"),
     ("similar_work", "Similar work"),
 )
-#: Where an item of the guidance keeps its words, the most telling first.
-WORDS = ("title", "text", "solution", "action", "problem", "task", "name")
+#: Where an item of the guidance keeps its words, the most telling first, and what stands below them.
+WORDS = ("says", "title", "action", "name", "text")
+BELOW = ("text", "summary")
 #: Beside the words: what makes one item better than another.
 SHARES = ("confidence", "likeness", "success_rate")
 
@@ -67,27 +70,25 @@ def recommended(operation: Operation, guidance: dict[str, Any]) -> dict[str, str
     return {
         "kind": str(said.get("type", "")),
         "title": str(said.get("title") or said.get("name") or ""),
+        "text": str(said.get("text") or ""),
         "why": str(said.get("why") or ""),
-        "solution": solution_words(said.get("solution")),
         "link": recommended_page(operation, said),
     }
 
 
-def solution_words(solution: Any) -> str:
-    return words_of(solution) if isinstance(solution, dict) else str(solution or "")
-
-
 def recommended_page(operation: Operation, said: dict[str, Any]) -> str:
-    name = said.get("name")
-    if said.get("type") != "procedure" or not isinstance(name, str):
-        return knowledge_page(operation, said.get("knowledge_id"))
-    found = Procedure.objects.filter(tenant_id=operation.tenant_id, name=name).first()
-    return page_of(found) if found else ""
+    """Of the knowledge or the piece of work that it comes from, or of the procedure that it names."""
+    inside = {"tenant_id": operation.tenant_id}
+    for model, name in ((Knowledge, "knowledge"), (WorkRecord, "work")):
+        if name in said:
+            return row_page(model.objects.filter(**inside), said[name])
+    found = Procedure.objects.filter(name=str(said.get("name")), **inside).first()
+    return page_of(found) if found and said.get("type") == "procedure" else ""
 
 
-def knowledge_page(operation: Operation, key: Any) -> str:
+def row_page(rows: QuerySet[Any], key: Any) -> str:
     try:
-        found = Knowledge.objects.filter(tenant_id=operation.tenant_id, pk=UUID(str(key))).first()
+        found = rows.filter(pk=UUID(str(key))).first()
     except ValueError:
         return ""
     return page_of(found) if found else ""
@@ -99,9 +100,13 @@ def listed(guidance: dict[str, Any], name: str) -> list[Any]:
 
 
 def item(each: Any) -> dict[str, Any]:
-    """Words, a share if it names one, and the whole item for who wants to know."""
-    share = next((each[name] for name in SHARES if is_share(each, name)), None) if isinstance(each, dict) else None
-    return {"words": words_of(each), "share": share, "whole": each}
+    """Words, what stands below them, a share if it names one, and the whole item for what has no words."""
+    words = words_of(each)
+    if not isinstance(each, dict):
+        return {"words": words, "below": "", "share": None, "whole": each}
+    share = next((each[name] for name in SHARES if is_share(each, name)), None)
+    below = first_text(each, BELOW)
+    return {"words": words, "below": below if below != words else "", "share": share, "whole": each}
 
 
 def is_share(each: dict[str, Any], name: str) -> bool:
@@ -109,6 +114,8 @@ def is_share(each: dict[str, Any], name: str) -> bool:
 
 
 def words_of(each: Any) -> str:
-    if not isinstance(each, dict):
-        return str(each)
-    return next((str(each[name]) for name in ("says", *WORDS) if isinstance(each.get(name), str) and each[name]), "")
+    return first_text(each, (*WORDS, *BELOW)) if isinstance(each, dict) else str(each)
+
+
+def first_text(each: dict[str, Any], names: Iterable[str]) -> str:
+    return next((str(each[name]) for name in names if isinstance(each.get(name), str) and each[name]), "")

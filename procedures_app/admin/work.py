@@ -78,7 +78,7 @@ class OperationAdmin(RecordAdmin):
         return [path("compliance/", view, name="procedures_app_operation_compliance"), *super().get_urls()]
 
     def compliance_view(self, request: HttpRequest) -> HttpResponse:
-        return compliance.page(request, {**self.admin_site.each_context(request), "opts": self.opts})
+        return compliance.page(request, self.admin_site.each_context(request))
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

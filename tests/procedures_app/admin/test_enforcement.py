@@ -73,7 +73,8 @@ def test_strict_is_saved_only_after_a_look_at_what_it_refuses(sign_in: Any) -> N
     assert page.status_code == 200
     text = " ".join(page.content.decode().split())
     assert "This refuses work." in text
-    assert "Of <strong>2</strong> pieces of work of the kind deployment, <strong>1</strong> was done" in text
+    assert "<strong>2</strong> pieces of work of the kind deployment were recorded" in text
+    assert "<strong>1</strong> of them was done without consulting, by 1 agent: strict refuses" in text
     assert rules() == {"deployment": "advise"}
     browser.post(address("change", made.pk), form(made, mode="strict", confirmed="on"))
     assert rules() == {"deployment": "strict"}

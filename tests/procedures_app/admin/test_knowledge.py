@@ -137,8 +137,14 @@ def test_the_operation_page_shows_guidance_and_never_the_token(sign_in: Any) -> 
     known = rows.problem("acme", "known problem")
     guidance = {
         "confidence": 0.91,
-        "primary_recommendation": {"type": "solution", "title": "Raise the pool", "why": "it worked 4 of 5 times"},
-        "known_solutions": [{"problem": "The pool is exhausted", "confidence": 0.9}],
+        "primary_recommendation": {
+            "type": "solution",
+            "title": "The pool is full",
+            "text": "Raise the pool",
+            "why": "it worked 4 of 5 times",
+            "knowledge": str(known.pk),
+        },
+        "known_solutions": [{"title": "The pool is exhausted", "text": "Raise the pool", "confidence": 0.9}],
         "similar_work": [{"odd": "shape"}, "a text"],
         "warnings": [{"code": "w", "text": "It failed yesterday."}],
         "already_done": {"says": "Done yesterday by deploy-bot."},
@@ -151,6 +157,7 @@ def test_the_operation_page_shows_guidance_and_never_the_token(sign_in: Any) -> 
         assert words in page
     for words in ("odd", "a text", "PoolError here", "Shipped it", "it broke"):
         assert words in page
+    assert address("knowledge", "change", known.pk) in page
     assert done.token_digest not in page
 
 

@@ -95,7 +95,6 @@ VALUES: dict[str, Any] = {
     "event": "step.done",
     "instruction": "Run the tests of the service that you deploy.",
     "outcome_reason": "",
-    "procedure": "memory-aware-deployment",
     "proposal": "Test on a copy of production.",
     "step_id": "run-the-tests",
     "rationale": "Users stay signed in while they work.",

@@ -43,7 +43,7 @@ ADVICE: dict[str, Any] = {
     "confidence": 0.87,
     "confident": True,
     "primary_recommendation": PROCEDURE,
-    "similar_work": [WORK_DONE | {"likeness": 0.91, "says": SAYS}],
+    "similar_work": [WORK_DONE | {"likeness": 0.91, "about": "", "says": SAYS}],
     "known_solutions": [],
     "procedures": [PROCEDURE | {"confidence": 0.87}],
     "warnings": [

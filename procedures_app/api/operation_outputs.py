@@ -41,6 +41,7 @@ class WorkRecordedOutput(Output):
 
 class SimilarWorkOutput(WorkFields):
     likeness = serializers.FloatField(help_text="0 to 1.")
+    about = serializers.CharField(help_text="What in the context it is like; empty: it is like the task.")
     says = serializers.CharField(help_text="When, by whom and how it ended, in a sentence.")
 
 
@@ -68,7 +69,9 @@ class AdvisedOutput(RecommendationOutput):
 
 
 class WarningOutput(serializers.Serializer[Any]):
-    code = serializers.ChoiceField(["already_done", "tried_before", "procedure_required", "past_failures", "degraded"])
+    code = serializers.ChoiceField(
+        ["already_done", "tried_before", "procedure_required", "past_failures", "context_failures", "degraded"]
+    )
     text = serializers.CharField()
 
 

@@ -57,7 +57,8 @@ def contextual(
     like = work.similar(looked, kind, principal=principal)
     procedures = remedies.procedures(looked, kind, principal=principal)
     solutions = remedies.solutions(looked, principal=principal)
-    best = recommended(asked, like, procedures, solutions, principal)
+    of_task = [one for one in like if not one.about]
+    best = recommended(asked, of_task, procedures, solutions, principal)
     done = work.check_found(asked.task, asked.context, task_id, like, principal=principal)
     sure = best.confidence if best else 0.0
     return {
@@ -131,7 +132,8 @@ def warnings(
         "already_done": done.says if done.done else None,
         "tried_before": done.says if done.by and not done.done else None,
         "procedure_required": required(asked.rule),
-        "past_failures": past_failures(like),
+        "past_failures": past_failures([one for one in like if not one.about]),
+        "context_failures": context_failures([one for one in like if one.about]),
         "degraded": BY_WORDS if any(one.degraded for one in looked) else None,
     }
     return [{"code": code, "text": text} for code, text in found.items() if text]
@@ -158,5 +160,17 @@ def past_failures(like: Sequence[Similar]) -> str | None:
     return f"{share} {things} of work like this failed: {told}. The newest: {wording.when(failed[0].created_at)}."
 
 
+def context_failures(like: Sequence[Similar]) -> str | None:
+    """``Work on “Fixed auth bug” failed before: sessions were lost (…).`` for what the context speaks of."""
+    failed = [one for one in like if one.record.success is False]
+    told = dict.fromkeys(
+        f"Work on “{wording.short(one.about)}” failed before: "
+        f"{wording.short(one.record.error_message) or 'no reason was given'} ({wording.when(one.record.created_at)})."
+        for one in failed
+    )
+    return " ".join([*told][:3]) or None
+
+
 def work_document(one: Similar) -> Document:
-    return work.document(one.record) | {"likeness": round(one.likeness, 4), "says": work.says(one.record, "input")}
+    told = {"likeness": round(one.likeness, 4), "about": one.about, "says": work.says(one.record, "input")}
+    return work.document(one.record) | told

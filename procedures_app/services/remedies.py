@@ -12,6 +12,7 @@ from django.db.models import Count, Q
 
 from memoryhub.access.principals import Principal
 from memoryhub.access.walls import behind_walls
+from procedures_app.aptness import aptness
 from procedures_app.confidence import PROCEDURE, SOLUTION, confidence
 from procedures_app.likeness import task_likeness
 from procedures_app.models import Knowledge, Procedure, ProcedureVersion, Run, Solution
@@ -62,12 +63,13 @@ def outcomes_of(found: Iterable[Procedure]) -> dict[UUID, tuple[int, int]]:
 
 def procedure_advised(row: Procedure, looked: Sequence[Looked], kind: str, good: int, bad: int) -> Advised:
     version = cast("ProcedureVersion", row.current)
-    known = f"{version.title}. {version.summary}"
-    same = version.kind == kind
-    likeness = max(task_likeness(one.asked, known, cosine_of(one, row.pk), same_kind=same) for one in looked)
-    why = f"It is {'for this kind of work and ' if same and kind != GENERAL else ''}like the task; " + history(
-        good, bad
+    known = f"{version.title}. {version.summary} {' '.join(version.tags)}"
+    of_task, meant_for = (None if name == GENERAL else name for name in (kind, version.kind))
+    likeness = max(
+        aptness(one.asked, known, cosine_of(one, row.pk), kind=of_task, meant_for=meant_for) for one in looked
     )
+    apt = "It is for this kind of work" if of_task and of_task == meant_for else "It speaks of such a task"
+    why = f"{apt}; {history(good, bad)}"
     document = procedure_document(row) | {"why": why, "required": False, "likeness": round(likeness, 4)}
     return Advised(confidence(PROCEDURE, likeness=likeness, successes=good, failures=bad), document)
 
@@ -134,7 +136,8 @@ def of_likeness(looked: Sequence[Looked], *, principal: Principal) -> list[Found
 
 def problem_likeness(knowledge: Knowledge, looked: Sequence[Looked]) -> float:
     text = f"{knowledge.title}. {knowledge.problem_description}"
-    return max(task_likeness(one.asked, text, cosine_of(one, knowledge.pk), same_kind=False) for one in looked)
+    apt = [aptness(one.asked, text, cosine_of(one, knowledge.pk), kind=None, meant_for=None) for one in looked]
+    return max(*apt, task_likeness(looked[0].asked, knowledge.title, None, same_kind=False))
 
 
 def solution_found(solution: Solution, knowledge: Knowledge, likeness: float, because: str) -> Found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from procedures_app.indexing import KINDS
 #: Of each search. They are three kinds together, and what is unlike is left out later.
 DEPTH = 40
 LONGEST_CONTEXT = 1500
+MOST_PIECES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,12 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What was found for one wording of the task."""
+    """What was found for one wording of the task. ``pieces`` are what its context says, one by one."""
 
     asked: str
     hits: dict[UUID, Hit]
     degraded: bool
+    pieces: tuple[str, ...] = ()
 
     def of_kind(self, kind: str) -> list[Hit]:
         return [hit for hit in self.hits.values() if hit.kind == kind]
@@ -40,14 +42,16 @@ class Looked:
 
 def look(task: str, context: Any, *, principal: Principal) -> list[Looked]:
     """One for the task alone, and where its context says anything one for both."""
-    within = context_text(context)
-    wordings = [task, *([f"{task}\n{within}"] if within else [])]
-    return [look_for(wording, principal=principal) for wording in wordings]
+    looked = [look_for(task, principal=principal)]
+    if within := context_text(context):
+        found = look_for(f"{task}\n{within}", principal=principal)
+        looked.append(replace(found, pieces=tuple(context_pieces(context))))
+    return looked
 
 
-def look_for(asked: str, *, principal: Principal, kinds: Sequence[str] = KINDS) -> Looked:
+def look_for(asked: str, *, principal: Principal) -> Looked:
     answer = search(
-        principal=agent_reach(principal), query=asked[:LONGEST_QUERY], kinds=kinds, limit=DEPTH, explain=True
+        principal=agent_reach(principal), query=asked[:LONGEST_QUERY], kinds=KINDS, limit=DEPTH, explain=True
     )
     hits = [Hit(found["kind"], found["id"], found["explain"]["cosine"]) for found in answer.results]
     return Looked(asked, {hit.id: hit for hit in hits}, answer.degraded)
@@ -64,6 +68,19 @@ def agent_reach(principal: Principal) -> Principal:
 def context_text(context: Any) -> str:
     """What a context says, in words: ``changes: Fixed auth bug; risk level: medium``."""
     return "; ".join(said(context, ""))[:LONGEST_CONTEXT]
+
+
+def context_pieces(context: Any) -> list[str]:
+    """What a context says in more than a word, piece by piece: each change, each thing that happened."""
+    return [text for text in values_in(context) if len(text.split()) > 1][:MOST_PIECES]
+
+
+def values_in(value: Any) -> Iterator[str]:
+    if isinstance(value, (dict, list)):
+        for child in value.values() if isinstance(value, dict) else value:
+            yield from values_in(child)
+    elif isinstance(value, str):
+        yield value[:LONGEST_CONTEXT]
 
 
 def said(value: Any, name: str) -> Iterator[str]:

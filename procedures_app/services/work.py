@@ -17,10 +17,11 @@ from memoryhub.access.principals import Principal
 from memoryhub.access.walls import behind_walls, verb
 from memoryhub.registry.services.drafts import check_value
 from procedures_app import wording
-from procedures_app.digests import work_digest
+from procedures_app.digests import normal, work_digest
 from procedures_app.indexing import Indexed, put
 from procedures_app.likeness import task_likeness
 from procedures_app.models import Operation, WorkRecord
+from procedures_app.particulars import same_particulars
 from procedures_app.services import enforcement
 from procedures_app.services.consultations import consulted
 from procedures_app.services.similar import Looked, agent_reach, context_text, look
@@ -32,6 +33,8 @@ By = Literal["task_id", "input", "similarity"]
 SAME_WORK = 0.9
 #: Work less like it is not worth showing.
 LIKE_WORK = 0.5
+#: Nor is work that is only like a piece of the context, by its words alone, if it is less like that.
+LIKE_PIECE = 0.6
 #: Records that are looked at, and shown, of one task.
 MOST_RECORDS = 20
 MOST_SHOWN = 5
@@ -41,10 +44,11 @@ NOTHING = "Nothing like this is on record."
 
 @dataclass(frozen=True, slots=True)
 class Similar:
-    """Work like what is asked about; ``likeness`` 0..1."""
+    """Work like the task, or like what its context speaks ``about``; ``likeness`` 0..1."""
 
     record: WorkRecord
     likeness: float
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +214,7 @@ def check_found(
 ) -> Checked:
     """As ``check``, where work like it was looked for already."""
     exact = checked_exactly(principal, task_id, action, input)
-    alike = checked_alike(like)
+    alike = checked_alike([one for one in like if not one.about and may_be_same(one.record, action or "", input)])
     return alike if not exact.done and (alike.done or exact.by is None) else exact
 
 
@@ -251,13 +255,23 @@ def says(work: WorkRecord, by: By) -> str:
 
 def similar(looked: Sequence[Looked], kind: str | None, *, principal: Principal) -> list[Similar]:
     """Work like what was looked for, the most alike first; of equally alike ones the newest."""
-    ids = {hit.id for wording_ in looked for hit in wording_.of_kind("work")}
+    ids = {hit.id for one in looked for hit in one.of_kind("work")}
     reach = agent_reach(principal)
     with behind_walls(reach):
         rows = list(WorkRecord.objects.visible_to(reach).filter(pk__in=ids))
-    found = [Similar(row, max(likeness(wording_, row, kind) for wording_ in looked)) for row in rows]
-    alike = [one for one in found if one.likeness >= LIKE_WORK]
-    return sorted(alike, key=lambda one: (-one.likeness, -one.record.created_at.timestamp()))
+    found = [one for row in rows if (one := compared(row, looked, kind)).likeness >= LIKE_WORK]
+    return sorted(found, key=lambda one: (-one.likeness, -one.record.created_at.timestamp()))
+
+
+def compared(row: WorkRecord, looked: Sequence[Looked], kind: str | None) -> Similar:
+    """How like the task it is; or, if that is nothing, how like a piece of its context."""
+    whole = Similar(row, max(likeness(one, row, kind) for one in looked))
+    if whole.likeness >= LIKE_WORK:
+        return whole
+    pieces = [piece for one in looked for piece in one.pieces]
+    alike = [(task_likeness(piece, row.action, None, same_kind=False), piece) for piece in pieces]
+    best, piece = max(alike, default=(0.0, ""))
+    return Similar(row, best, piece) if best >= LIKE_PIECE else whole
 
 
 def likeness(looked: Looked, row: WorkRecord, kind: str | None) -> float:
@@ -265,6 +279,12 @@ def likeness(looked: Looked, row: WorkRecord, kind: str | None) -> float:
     if hit is None:
         return 0.0
     return task_likeness(looked.asked, row.action, hit.cosine, same_kind=kind is None or row.kind == kind)
+
+
+def may_be_same(record: WorkRecord, action: str, given: Any) -> bool:
+    """Not with another version, number or name in it, nor with another input."""
+    other_input = given and record.input and normal(given) != normal(record.input)
+    return not other_input and same_particulars(action, record.action)
 
 
 def checked_alike(found: Sequence[Similar]) -> Checked:

@@ -17,7 +17,7 @@ _NOISE = re.compile(
     r"(?:DETAIL|HINT|CONTEXT|STATEMENT|LINE \d+|QUERY):?\s|Hint:|hint:|A complete log of this|Traceback \("
     r"|exit status \d+$|"
     r"(?:errno|syscall|path|code|dest|cwd|command) [\w/:.-]+$|verbose |Did you mean|Perhaps you forgot"
-    r"|For more information|"
+    r"|For more information|subprocess-exited-with|"
     r"Node\.js v|exited with code|process_begin|Run `|Try |See |Please |Consider |Press |Use "
 )
 _ABRUPT = re.compile(
@@ -45,6 +45,9 @@ _FAILING = re.compile(
     r"no space|too many|too large|out of|unreachable|unavailable|unhealthy|crash\w*|panic|violat\w+|bad|broken"
     r"|deadlock)\b"
 )
+_PYTHON_FRAME = re.compile(r"File \"(?:[^\"\n]{0,300}[\\/])?([^\"\\/\n]{1,80})\", line \d+, in (\S{1,80})")
+_FRAME = re.compile(r"at (?:(?:new|async) )?(?:[\w.]{1,80}/)?((?:[\w$<>]{1,80}\.){0,12}[\w$<>]{1,80}) ?\(")
+_DJANGO = re.compile(r"(\w{1,80}) at /\S{0,300}$")
 _CAUSED = re.compile(r"Caused by:\s*")
 _INNER = re.compile(r"--->\s+")
 
@@ -65,14 +68,27 @@ def _line(raw: str) -> Line:
     return Line(len(raw) - len(raw.lstrip()), text, serious)
 
 
-def headline(lines: list[Line]) -> str:
-    """The line that says what went wrong, with the one after it where it ends in a colon. Empty without lines."""
+def headline(lines: list[Line]) -> int:
+    """The number of the line that says what went wrong; 0 without lines."""
     where = _of_python(lines)
     if where is None:
         where = _of_causes(lines)
     if where is None:
-        where = max(range(len(lines)), key=lambda number: _weight(lines[number]), default=None)
-    return "" if where is None else _joined(lines, where)
+        where = max(range(len(lines)), key=lambda number: _weight(lines[number]), default=0)
+    return where
+
+
+def told(lines: list[Line], where: int) -> str:
+    """What that line says, with the one after it where it only announces."""
+    return _joined(lines, where) if lines else ""
+
+
+def place(lines: list[Line], where: int) -> str:
+    """The function in which it was raised, as ``in file.py load``: what tells apart errors that say nothing else."""
+    before = (_PYTHON_FRAME.match(line.text) for line in reversed(lines[max(0, where - 12) : where]))
+    after = (_FRAME.match(line.text) for line in lines[where + 1 : where + 4])
+    found = next((frame for frame in (*before, *after) if frame), None)
+    return "in " + " ".join(part for part in found.groups() if part) if found else ""
 
 
 def _of_python(lines: list[Line]) -> int | None:
@@ -113,6 +129,9 @@ def _joined(lines: list[Line], where: int) -> str:
     text = lines[where].text
     following = [line.text for line in lines[where + 1 : where + 4] if line.text and not _NOISE.match(line.text)]
     root = _rust_root(lines, where)
+    page = _DJANGO.match(text)
+    if page and following:
+        return f"{page[1]}: {following[0]}"
     if text.rstrip().endswith(":") and following:
         return f"{text} {following[0]}"
     return f"{text}: {root}" if root else text

@@ -54,3 +54,37 @@ TYPE_ENDINGS = "Error|Exception|Warning|Failure|Fault|Violation|Interrupt|Timeou
 
 #: types that say nothing: the message alone tells
 EMPTY_TYPES = frozenset({"error", "exception", "err", "fatal", "failure", "throwable", "unknownerror", "unknown"})
+
+#: the system's own words for a code: some programs print one, some the other, some both
+PHRASES = {
+    "address already in use": "EADDRINUSE",
+    "cannot assign requested address": "EADDRNOTAVAIL",
+    "connection refused": "ECONNREFUSED",
+    "connection reset by peer": "ECONNRESET",
+    "connection timed out": "ETIMEDOUT",
+    "no route to host": "EHOSTUNREACH",
+    "no such file or directory": "ENOENT",
+    "the system cannot find the file specified": "ENOENT",
+    "permission denied": "EACCES",
+    "no space left on device": "ENOSPC",
+    "too many open files": "EMFILE",
+    "broken pipe": "EPIPE",
+    "read-only file system": "EROFS",
+    "operation not permitted": "EPERM",
+    "name or service not known": "EAI_NONAME",
+    "temporary failure in name resolution": "EAI_AGAIN",
+}
+
+#: types that only carry what another layer said
+CARRIERS = frozenset(
+    (
+        "OSError",
+        "IOError",
+        "EnvironmentError",
+        "SystemError",
+        "RuntimeError",
+        "FetchError",
+        "AxiosError",
+        "RequestError",
+    )
+)

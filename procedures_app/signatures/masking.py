@@ -26,7 +26,19 @@ _QUOTED = (
     r"|“[^”\n]{0,300}+”|«[^»\n]{0,300}+»"
 )
 _NUMBER = r"-?\d++(?:[.,]\d++)*+"
-_FILE = rf"[\w.+@%~$-]++(?<=\.)(?:{FILE_ENDINGS})"
+_FILE = rf"[\w.+@%~$-]*\.(?:{FILE_ENDINGS})"
+#: a name stands after these words, quoted or not
+_NOUNS = (
+    "table|relation|column|branch|requirement|endpoint|service|container|pod|queue|topic|database|role|user|schema|"
+    "function|crate|image|volume|namespace|deployment|index|host|node|job|task|package|module|gem|library|property"
+)
+_AFTER_NOUN = (
+    "or|and|is|was|not|has|have|does|do|for|to|of|in|on|at|by|from|with|already|name|names|that|this|failed|error|file|"
+    "could|cannot|can|must|should|may|are|be|were|will|found|exists|missing|unknown|as|if|than|but|no|limit|size|id|"
+    "key|type|version|versions|process|scope|named|called|caused|pool|daemon|system|access|space|"
+    "format|input|list|set|data|out|too|exited|definition|violates"
+)
+_FOR = "denied|wheels?|mismatch|manifest|configuration|credentials|certificate|artifact|handler|alias|secret"
 
 PARTS = {
     # what stays: a number is a code where the words before or after it say so
@@ -41,6 +53,7 @@ PARTS = {
         r"\b(?i:exit(?:ed)?(?: with)?(?: non-zero)?|returned|terminated(?: with)?)(?i: exit)?(?i: code| status| signal)"
         r"[\s:=]{0,3}-?\d{1,3}\b|\b(?i:exit ?code|signal|exit status)[\s:=]{0,3}\d{1,3}\b|\bstatus=\d{1,3}(?:/\w+)?"
     ),
+    "looked_up": r"\b(?:ENOTFOUND|EAI_[A-Z]+) [\w.:-]++",
     "code": (
         r"\bSQLSTATE[\s:=]{0,3}\[?[0-9A-Z]{5}\b\]?(?:\s?\[\d{3,5}\])?|\bERROR \d{4} \([0-9A-Z]{5}\)|\((?:\d{4,5}), "
         r"|\b(?i:error[ _]?(?:code|number|no)|code)[\s:=#]{1,3}'?\"?[A-Z_]{0,20}-?\d{1,6}\b'?\"?"
@@ -49,6 +62,7 @@ PARTS = {
     ),
     "type": rf"(?:[\w$]++(?:\.|::)(?=\w))*+(?<![a-z])[A-Z]\w*?(?:{TYPE_ENDINGS})\b(?![./\\-]\w)",
     # what varies
+    "method": r"\b(?i:get|post|put|head|patch|delete|options) (?=[\"'/]|https?:)",
     "url": r"\b(?:jdbc:)?[A-Za-z][A-Za-z0-9+]{1,20}+://[^\s'\"<>`|]*+",
     "email": r"[\w.+-]{1,64}+@[\w-]+(?:\.[\w-]+)*+(?::\d+)?(?![/\w])",
     "uuid": r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b",
@@ -75,14 +89,24 @@ PARTS = {
     ),
     "host": (
         rf"(?<![\w.@/-])(?:[A-Za-z0-9_][\w-]*+\.)++(?:{HOST_ENDINGS})\b(?:\.[a-z]{{2,3}}\b)?(?::\d{{1,5}}\b)?(?![\w(-]|\.\w)"
-        r"|\blocalhost\b(?::\d{1,5}\b)?|(?<![\w.:-])[A-Za-z][\w.-]*+:\d{2,5}\b(?!\.)"
+        r"|\blocalhost\b(?::\d{1,5}\b)?|(?<![\w.:-])[A-Za-z][\w.-]*+:\d{2,5}\b(?![.-]\w|\.)"
     ),
     "image": r"(?<![\w/])[\w.-]++(?:/[\w.-]++)*+:(?:[vV]?\d[\w.-]*+|latest|stable|main|dev)\b",
     "size": rf"(?<![\w.]){_NUMBER}\s?{_UNIT}(?![\w-])",
     "version": r"(?<![\w.])(?:[vV~^]|[<>=!~]=?\s?)?\d+\.\d+(?:\.\d+)*+(?:[-+._]?[A-Za-z][\w.+-]*+)?(?![\w])",
+    "wanted": r"\b[A-Za-z][\w.-]*+(?:\[[\w,]+\])?(?:==|>=|<=|~=|!=|\^)[^\s,;)]++",
     "pair": r"\b[A-Za-z_][\w.-]*+=[^\s,;)\]}'\"]++",
     "dotted": r"(?<![\w.])[A-Za-z_$][\w$]*+(?:(?:\.|::|->)[A-Za-z_$<][\w$>]*+){2,}+(?:\(\))?",
-    "project": r"(?<=on project )[\w.-]+",
+    "topic": rf"(?<=on project )[\w.-]+"
+    rf"|\b(?:{_FOR}) for (?!(?:{_AFTER_NOUN}|{_NOUNS})\b)\w[\w./-]*(?<!\.)"
+    rf"|\b(?:{_NOUNS}) (?!(?:{_AFTER_NOUN})\b)[\w][\w.-]*(?=[\s:,;.)]|$)(?<![.:])",
+    "listed": r"(?<=\w )\[[a-z][\w.-]*\]",
+    "slashed": r"(?<![\w/])(?!and/|or/|read/|client/|true/|yes/|tcp/|text/|application/|input/"
+    r"|import/)[a-z][\w.-]*/[\w./-]*\w",
+    "called": r"\b[A-Za-z_$][\w$.:]*+\(\)",
+    "member": r"(?<![\w.])[A-Za-z_$][\w$]*+\.[A-Za-z_$][\w$]++(?![\w.])",
+    "joined": r"\b_{0,2}[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?<!_exception)(?<!_error)_{0,2}\b(?!\()|\b__[a-z]+__\b"
+    r"|\b[a-z]++[A-Z]\w*+",
     "named": r"(?<![\w@])@[\w.-]+/[\w.-]+|%[\w%]+%|\$\{[^}\s]*\}|\$\w+|<[\w.:$]+>|(?<!\w)--?[a-z][\w-]*+=\S++",
     "mixed": r"(?<![\w.])(?=[\w-]*\d)[A-Za-z0-9_][\w-]*+(?![\w])",
     "number": rf"(?<!\w){_NUMBER}",
@@ -90,12 +114,18 @@ PARTS = {
 _SCANNER = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in PARTS.items()))
 _KEPT = frozenset({"status", "exit", "code", "type"})
 _SHOWN = {kind: f"<{kind}>" for kind in ("url", "time", "duration", "hex", "path", "host", "image", "version", "size")}
-_SHOWN |= dict.fromkeys(("dotted", "project", "named"), "<name>") | dict.fromkeys(("uuid", "mixed"), "<id>")
+_SHOWN |= dict.fromkeys(
+    ("dotted", "named", "wanted", "listed", "called", "method", "member", "joined", "slashed"), "<name>"
+) | dict.fromkeys(("uuid", "mixed"), "<id>")
 _SHOWN |= {"email": "<address>", "ip": "<host>", "number": "<number>"}
 _DIGITS = re.compile(r"-?\d+")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _CODE = re.compile(r"(?:[A-Z]{1,10}[-_]?\d{2,6}|E[A-Z]{3,}(?:_[A-Z]+)*|(?:ERR|SSL|EAI|CERTIFICATE)_[A-Z0-9_]{3,60})\Z")
 _TYPE = re.compile(rf"(?:[\w$]+[.:]{{1,2}})*[A-Z]\w*(?:{TYPE_ENDINGS})\Z")
+_SYSTEM_CALLS = frozenset(
+    {"accept", "bind", "connect", "exec", "fork", "listen", "mmap", "open", "recv", "send", "stat"}
+)
+_CALL = re.compile(r"[\w:<>~$.]+\(")
 _PHRASE = 3
 _SAYINGS = "msg message err error reason cause level type kind phase code status exitcode result signal errno"
 _SAYING = frozenset(_SAYINGS.split())
@@ -115,7 +145,7 @@ def _shown(found: re.Match[str]) -> str:
         return _SPECIAL[kind](text)
     if text.casefold() in MEANT:
         return text
-    return "<number>" if text.isdigit() else _SHOWN[kind]
+    return "<number>" if text.isdigit() else _SHOWN[kind] + " " * text.endswith(" ")
 
 
 def _errno(text: str) -> str:
@@ -134,6 +164,8 @@ def _named(text: str, names: dict[int, str]) -> str:
 def _quoted(text: str) -> str:
     """A quoted name varies; a quoted phrase is a message within the message; a code is a code."""
     inner = text[1:-1].strip()
+    if _CALL.match(inner):
+        return "<name>"
     if inner.casefold() in MEANT or _CODE.match(inner) or _TYPE.match(inner):
         return inner
     return mask(inner) if len(_WORD.findall(inner)) >= _PHRASE and " " in inner else "<name>"
@@ -141,7 +173,30 @@ def _quoted(text: str) -> str:
 
 def _pair(text: str) -> str:
     name, _, value = text.partition("=")
+    if value.isupper() and len(value) > _PHRASE:
+        return value
     return f"{name}={mask(value)}" if name.casefold() in _SAYING else f"{name}=<value>"
 
 
-_SPECIAL = {"errno": _errno, "winerror": _winerror, "quoted": _quoted, "pair": _pair}
+def _topic(text: str) -> str:
+    noun, _, _ = text.rpartition(" ")
+    return f"{noun} <name>" if noun else "<name>"
+
+
+def _called(text: str) -> str:
+    return text if text[:-2] in _SYSTEM_CALLS else "<name>"
+
+
+def _looked_up(text: str) -> str:
+    return text.partition(" ")[0] + " <host>"
+
+
+_SPECIAL = {
+    "topic": _topic,
+    "looked_up": _looked_up,
+    "called": _called,
+    "errno": _errno,
+    "winerror": _winerror,
+    "quoted": _quoted,
+    "pair": _pair,
+}

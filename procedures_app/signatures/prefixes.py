@@ -28,7 +28,7 @@ _PREFIXES = re.compile(
     r"|(?P<container>[\w./-]{1,60}\s{0,20}\|\s+|std(?:err|out) F\s+)"
     r"|(?P<tool>npm (?:ERR!|error|WARN)\s*|yarn (?:error|run)\s+|(?:Warning"
     r"|Normal)\s{1,9}[A-Z]\w{1,40}\s{1,9}\S{1,12}(?: \(x\d+ over \S{1,12}\))?\s{1,9}[a-z][\w-]{1,40}\s{2,}|remote:\s+"
-    r"|stderr:\s+|kubelet:?\s+|E\s{2,}|>\s+"
+    r"|stderr:\s+|nginx:\s+(?=\[)|\{ (?=\w*Error: )|kubelet:?\s+|E\s{2,}|>\s+|[│╷╵┃╭╰×]\s*"
     r"|curl: \(\d{1,3}\) |level=\w+\s+|(?:ts|time|t)=(?:\"[^\"]{1,40}\"|\S{1,40})\s+|(?:caller|logger"
     r"|component)=\S{1,60}\s+)"
 )

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 
-from procedures_app.signatures.headline import headline, lines_of
+from procedures_app.signatures.headline import headline, lines_of, place, told
+from procedures_app.signatures.identity import signature, words_of
 from procedures_app.signatures.lexicon import EMPTY_TYPES, TYPE_ENDINGS
 from procedures_app.signatures.masking import mask
 from procedures_app.signatures.structured import spoken
-
-#: part of every signature: a change of how texts are read makes new signatures and never mixes with old ones
-VERSION = 1
 
 LONGEST = 65_536  #: characters that are looked at: the first and the last half of this
 _MOST_LINES = 1_500
 _LONGEST_LINE = 800
 _LONGEST_TEMPLATE = 500
-_MOST_WORDS = 40
 _LONGEST_TYPE = 80
 
 _COLORS = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")
@@ -48,6 +44,7 @@ _COMPILER = re.compile(
     r"|[^\s:(]{1,200}:\d+):\s+(?=undefined reference)"
 )
 _LOGGED = re.compile(r".{0,160}?\b(?:ERROR|FATAL|PANIC):\s+(?=\S)")
+_STATE = re.compile(r"SQLSTATE\[?\w{5}\]?")
 _TAIL = re.compile(
     r"\s+(?:DETAIL|HINT|CONTEXT|LINE \d+|STATEMENT): |\s\[?\(?(?:SQL|Connection): |, client: \d"
     r"|\s+Background on this error|\n"
@@ -62,8 +59,6 @@ _CODE = re.compile(
     r"| signal)[\s:=]{0,3}(?P<exit>\d{1,3})\b"
     r"|\b(?i:status(?: code)?[\s:=]{1,3}|http(?:/[\d.]+)? )?(?P<http>[45]\d\d)\b(?! <)"
 )
-_SLOT = re.compile(r"<[a-z]{2,10}>")
-_WORDS = re.compile(r"[^\W_]+(?:_[^\W_]+)*(?:'[a-z]{1,2}\b)?")
 
 
 @dataclass(frozen=True)
@@ -79,9 +74,13 @@ class ErrorText:
 
 def read(message: str, *, error_type: str = "") -> ErrorText:
     """What of this text identifies the problem. Any text is read; time is linear in its length."""
-    told = _told(_cut(message))
-    named, rest = _typed(told)
-    return _of(named or _last_part(error_type), mask(rest)[:_LONGEST_TEMPLATE])
+    lines = lines_of(_cut(message))
+    where = headline(lines)
+    named, rest = _typed(told(lines, where)[:_LONGEST_LINE])
+    template = mask(rest)[:_LONGEST_TEMPLATE]
+    if not words_of(template) or rest == named:
+        template = f"{template} {place(lines, where)}".strip()
+    return _of(named or _last_part(error_type), template)
 
 
 def stored(*, error_type: str, template: str) -> ErrorText:
@@ -92,8 +91,7 @@ def stored(*, error_type: str, template: str) -> ErrorText:
 def _of(named: str, template: str) -> ErrorText:
     code = _code(template)
     kind = named or code
-    words = tuple(_WORDS.findall(_SLOT.sub(" ", template).casefold()))[:_MOST_WORDS]
-    return ErrorText(kind, code, template, _signature(kind, words), words)
+    return ErrorText(kind, code, template, signature(kind, code, template), words_of(template))
 
 
 def _cut(message: str) -> str:
@@ -104,10 +102,6 @@ def _cut(message: str) -> str:
     if len(lines) > _MOST_LINES:
         lines = lines[: _MOST_LINES // 2] + lines[-_MOST_LINES // 2 :]
     return "\n".join(line[:_LONGEST_LINE] for line in lines)
-
-
-def _told(text: str) -> str:
-    return headline(lines_of(text))[:_LONGEST_LINE]
 
 
 def _typed(told: str) -> tuple[str, str]:
@@ -131,7 +125,8 @@ def _without_tail(told: str) -> str:
     found = _TAIL.search(told)
     text = told[: found.start()] if found and found.start() else told
     logged = _LOGGED.match(text)
-    return text[logged.end() :] if logged and "SQLSTATE" not in logged.group() else text
+    state = _STATE.search(logged.group()) if logged else None
+    return f"{text[logged.end() :]} ({state.group()})" if logged and state else text[logged.end() :] if logged else text
 
 
 def _next_part(text: str) -> tuple[str, str | None]:
@@ -161,9 +156,3 @@ def _empty(name: str) -> bool:
 def _code(template: str) -> str:
     found = _CODE.search(template)
     return next((str(value) for value in found.groups() if value), "") if found else ""
-
-
-def _signature(kind: str, words: tuple[str, ...]) -> str:
-    said = "\n".join((str(VERSION), kind.casefold(), " ".join(words)))
-    slug = re.sub(r"[^\w.]+", "-", kind or "-".join(words[:5]) or "error").strip("-")[:80]
-    return f"{slug or 'error'}:{hashlib.sha256(said.encode('utf-8', 'replace')).hexdigest()[:16]}"

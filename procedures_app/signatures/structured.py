@@ -7,6 +7,7 @@ from typing import Any
 
 _TYPES = ("__type", "type", "name", "class", "exception_class", "error_type", "reason", "code")
 _SAYINGS = (
+    "reason",
     "message",
     "Message",
     "msg",
@@ -58,4 +59,8 @@ def _said(found: Any, deepest: int) -> str:
 
 def _named(found: dict[str, Any]) -> list[str]:
     named = (found.get(name) for name in _TYPES)
-    return [name for name in named if isinstance(name, str) and name[:1].isupper() and name.isidentifier()][:1]
+    return [
+        name
+        for name in named
+        if isinstance(name, str) and name.isidentifier() and (name[:1].isupper() or name.endswith("_exception"))
+    ][:1]

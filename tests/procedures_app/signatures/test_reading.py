@@ -77,7 +77,7 @@ READ of size 4 at 0x602000000010 thread T0
                 "Stack trace:\n#0 /a/b.php(9): foo(NULL)\n#1 {main}\n"
             ),
             "TypeError",
-            "foo(): Argument #<number> must be a string",
+            "<name>: Argument #<number> must be a string",
         ),
         (
             ASAN,
@@ -133,7 +133,7 @@ def test_the_line_that_says_what_went_wrong_is_read(text, error_type, template):
         ("open 550e8400-e29b-41d4-a716-446655440000 failed", "open <id> failed"),
         ("no route to 10.1.2.3:8080 or [fe80::1]:80", "no route to <host> or <host>"),
         ("cannot read C:\\temp\\a.txt and /var/lib/a b", "cannot read <path> and <path> b"),
-        ("GET https://api.example.com/v1/x?y=1 took 12.5 seconds", "GET <url> took <size>"),
+        ("GET https://api.example.com/v1/x?y=1 took 12.5 seconds", "<name> <url> took <size>"),
         ("cannot resolve db-1.internal at 2026-03-01T10:00:00Z", "cannot resolve <host> at <time>"),
         ("needs 512 MiB, has 0x7f", "needs <size>, has <hex>"),
         ("the reply was: 'no such table found here'", "the reply was: no such table found here"),

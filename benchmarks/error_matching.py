@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.detection_pairs import remembering
-from benchmarks.error_texts import Candidate, Labelled, Near, errors, kept, pairs, searches
+from benchmarks.error_texts import HALVES, Candidate, Labelled, Near, errors, kept, pairs, searches
 from procedures_app.matching import Known, rank
 from procedures_app.signatures import read
 
@@ -154,8 +154,8 @@ def moved(found: Sequence[Labelled], runs: Sequence[dict[int, object]]) -> int:
     def together(clusters: dict[int, object]) -> set[tuple[int, int]]:
         return {(id(a), id(b)) for a, b in pairs(found) if clusters[id(a)] == clusters[id(b)]}
 
-    sets = [together(clusters) for clusters in runs]
-    return len(set.union(*sets) - set.intersection(*sets))
+    first, *others = [together(clusters) for clusters in runs]
+    return len(first.union(*others) - first.intersection(*others))
 
 
 def speed(found: Sequence[Labelled]) -> str:
@@ -185,7 +185,7 @@ def main() -> None:
     parser.add_argument("--without-model", action="store_true", help="words only")
     near = None if parser.parse_args().without_model else open_near()
     threshold = best_cosine(searches(errors("development"), near)) if near else None
-    for half in os.environ.get("K1HALF", "development,held_out").split(","):
+    for half in HALVES:
         show(half, near, threshold)
 
 

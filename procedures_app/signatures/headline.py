@@ -10,9 +10,11 @@ from procedures_app.signatures.prefixes import strip
 
 #: lines that only say where
 _NOISE = re.compile(
-    r"File \"|File '|at [\w$<\[./(]|#\d+[: ]|\.{3} \d+ (?:more|common)|goroutine \d+|created by |\[signal |note: "
+    r"File \"|File '|\S{1,200}\.rb:\d+:in [`'][^'\n]{0,100}'$|at [\w$<\[./(]|#\d+[: ]|\.{3} \d+ (?:more|common)"
+    r"|goroutine \d+|created by |\[signal |note: "
     r"|help: |"
-    r"= (?:note|help)|-->|\d* ?\||[~^\s|]+$|=+$|-+$|\*+$|from /|stack backtrace|Stack trace|stack traceback|"
+    r"= (?:note|help)|-->|\d* ?\||[~^\s|]+$|[=@*-]+$|Could not read from remote|collect2: "
+    r"|make(?:\[\d+\])?: \*\*\* \[|from /|stack backtrace|Stack trace|stack traceback|"
     r"\d+: 0x|\d+: [\w<]+::|with [\d.]+ frames|at Object\.|During handling|The above exception|--- End of|"
     r"(?:DETAIL|HINT|CONTEXT|STATEMENT|LINE \d+|QUERY):?\s|Hint:|hint:|A complete log of this|Traceback \("
     r"|exit status \d+$|"
@@ -33,7 +35,8 @@ _CODED = re.compile(
     r".{0,200}: undefined reference to |ld: (?:symbol|library)|Undefined symbols for|"
     r"[^\s:(]{1,200}(?:\(\d+,\d+\)|:\d+(?::\d+)?):\s+(?:fatal |internal compiler )?error\b"
     r"|[^\s:(]{1,200}:\d+(?::\d+)? - error |error\[\w+\]|"
-    r"(?:error )?[A-Z]{2,6}\d{3,5}: |ERROR \d{4} \(|SQLSTATE|[^\s:]{1,200}\.rb:\d+:in|E[A-Z]{4,}\b|ERR_[A-Z_]+|"
+    r"(?:error )?[A-Z]{2,6}\d{3,5}: |ERROR \d{4} \(|SQLSTATE|[^\s:]{1,200}\.rb:\d+:in [`'][^'\n]{0,100}': "
+    r"|E[A-Z]{4,}\b|ERR_[A-Z_]+|"
     r"(?:ORA|TNS)-\d{5}|WRONGTYPE |NOAUTH |MOVED |NOSCRIPT |BUSYKEY|OOM command|READONLY |LOADING |MISCONF |CLUSTERDOWN"
 )
 _FAILING = re.compile(
@@ -42,7 +45,7 @@ _FAILING = re.compile(
     r"not found|invalid|unknown|missing|exceed(?:ed|s)|killed|no such|fatal|abort(?:ed)?|rejected|unauthorized"
     r"|forbidden|"
     r"conflict|not permitted|not allowed|unexpected|unresolved|undefined|expired|does not|doesn't|already|mismatch|"
-    r"no space|too many|too large|out of|unreachable|unavailable|unhealthy|crash\w*|panic|violat\w+|bad|broken"
+    r"no space|too \w+|out of|unreachable|unavailable|unhealthy|crash\w*|panic|violat\w+|bad|broken"
     r"|deadlock)\b"
 )
 _PYTHON_FRAME = re.compile(r"File \"(?:[^\"\n]{0,300}[\\/])?([^\"\\/\n]{1,80})\", line \d+, in (\S{1,80})")
@@ -122,6 +125,8 @@ def _weight(line: Line) -> int:
         return 5
     if _TYPED.match(line.text) or _CODED.match(line.text):
         return 4
+    if line.text.isupper() and " " in line.text:
+        return 1  # a banner: what it announces comes after it
     return 3 if line.serious else 2 if _FAILING.search(line.text) else 1
 
 
@@ -132,7 +137,7 @@ def _joined(lines: list[Line], where: int) -> str:
     page = _DJANGO.match(text)
     if page and following:
         return f"{page[1]}: {following[0]}"
-    if text.rstrip().endswith(":") and following:
+    if text.endswith(":") and not text.endswith("):") and following:
         return f"{text} {following[0]}"
     return f"{text}: {root}" if root else text
 

@@ -88,3 +88,12 @@ CARRIERS = frozenset(
         "RequestError",
     )
 )
+
+#: one kind of value instead of another is seldom another problem; nothing instead of a value is
+_VALUES = "str string int integer number float double bool boolean list array dict tuple set bytes object any"
+VALUES = frozenset(_VALUES.split())
+
+#: types that tell nothing without the place where they were raised
+PLACED = frozenset(
+    ("KeyError", "AssertionError", "NullPointerException", "IllegalStateException", "IllegalArgumentException")
+)

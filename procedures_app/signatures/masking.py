@@ -30,13 +30,19 @@ _FILE = rf"[\w.+@%~$-]*\.(?:{FILE_ENDINGS})"
 #: a name stands after these words, quoted or not
 _NOUNS = (
     "table|relation|column|branch|requirement|endpoint|service|container|pod|queue|topic|database|role|user|schema|"
-    "function|crate|image|volume|namespace|deployment|index|host|node|job|task|package|module|gem|library|property"
+    "function|crate|image|volume|namespace|deployment|index|host|node|job|task|package|module|gem|library|property|"
+    "constant|class|model|trait|struct|interface|variable|parameter|identifier|symbol|method|attribute|member"
 )
 _AFTER_NOUN = (
     "or|and|is|was|not|has|have|does|do|for|to|of|in|on|at|by|from|with|already|name|names|that|this|failed|error|file|"
     "could|cannot|can|must|should|may|are|be|were|will|found|exists|missing|unknown|as|if|than|but|no|limit|size|id|"
     "key|type|version|versions|process|scope|named|called|caused|pool|daemon|system|access|space|"
-    "format|input|list|set|data|out|too|exited|definition|violates"
+    "format|input|list|set|data|out|too|exited|definition|violates|native"
+)
+_THEN = (
+    r"(?=:(?!:)|[;,)]|\.(?:\s|$)|\s*$|\s[<(]|\s(?:does|doesn't|is|was|not|already|has|from|in|of|on|to|at|could"
+    r"|cannot|failed|with|because|"
+    r"for|and|or|exists)\b)"
 )
 _FOR = "denied|wheels?|mismatch|manifest|configuration|credentials|certificate|artifact|handler|alias|secret"
 
@@ -53,9 +59,10 @@ PARTS = {
         r"\b(?i:exit(?:ed)?(?: with)?(?: non-zero)?|returned|terminated(?: with)?)(?i: exit)?(?i: code| status| signal)"
         r"[\s:=]{0,3}-?\d{1,3}\b|\b(?i:exit ?code|signal|exit status)[\s:=]{0,3}\d{1,3}\b|\bstatus=\d{1,3}(?:/\w+)?"
     ),
-    "looked_up": r"\b(?:ENOTFOUND|EAI_[A-Z]+) [\w.:-]++",
+    "looked_up": r"\b(?:ENOTFOUND|EAI_[A-Z]+|lookup) [\w.:-]++",
     "code": (
-        r"\bSQLSTATE[\s:=]{0,3}\[?[0-9A-Z]{5}\b\]?(?:\s?\[\d{3,5}\])?|\bERROR \d{4} \([0-9A-Z]{5}\)|\((?:\d{4,5}), "
+        r"\bSQLSTATE[\s:=]{0,3}\[?[0-9A-Z]{5}\b\]?(?:\s?\[\d{3,5}\])?|\bERROR \d{4}\b(?: \([0-9A-Z]{5}\))?"
+        r"|\((?:\d{4,5}), "
         r"|\b(?i:error[ _]?(?:code|number|no)|code)[\s:=#]{1,3}'?\"?[A-Z_]{0,20}-?\d{1,6}\b'?\"?"
         r"|\b[A-Z]{1,10}[-_]?\d{2,6}\b(?![-.:/]\w)|\b(?:error|warning)\[\w{2,12}\]|\bE[A-Z]{3,}(?:_[A-Z]+)*\b"
         r"|\b(?:ERR|SSL|EAI|HPE|DEPTH|CURLE|CERTIFICATE|CERT|UNABLE|SELF|ORA|NJS)_[A-Z0-9_]{3,60}\b"
@@ -94,16 +101,19 @@ PARTS = {
     "image": r"(?<![\w/])[\w.-]++(?:/[\w.-]++)*+:(?:[vV]?\d[\w.-]*+|latest|stable|main|dev)\b",
     "size": rf"(?<![\w.]){_NUMBER}\s?{_UNIT}(?![\w-])",
     "version": r"(?<![\w.])(?:[vV~^]|[<>=!~]=?\s?)?\d+\.\d+(?:\.\d+)*+(?:[-+._]?[A-Za-z][\w.+-]*+)?(?![\w])",
+    "digest": r"\b(?:sha\d{1,3}|md5)[-:][\w+/]++=*+|(?<![\w+/])(?=[A-Za-z+/]*\d)[A-Za-z0-9+/]{32,}+=*+",
+    "released": r"\b[A-Za-z]\w*(?:-[A-Za-z]\w*)*+-\d+(?:\.\d+)+[\w.-]*\b",
     "wanted": r"\b[A-Za-z][\w.-]*+(?:\[[\w,]+\])?(?:==|>=|<=|~=|!=|\^)[^\s,;)]++",
     "pair": r"\b[A-Za-z_][\w.-]*+=[^\s,;)\]}'\"]++",
     "dotted": r"(?<![\w.])[A-Za-z_$][\w$]*+(?:(?:\.|::|->)[A-Za-z_$<][\w$>]*+){2,}+(?:\(\))?",
     "topic": rf"(?<=on project )[\w.-]+"
     rf"|\b(?:{_FOR}) for (?!(?:{_AFTER_NOUN}|{_NOUNS})\b)\w[\w./-]*(?<!\.)"
-    rf"|\b(?:{_NOUNS}) (?!(?:{_AFTER_NOUN})\b)[\w][\w.-]*(?=[\s:,;.)]|$)(?<![.:])",
+    rf"|\b(?:{_NOUNS}) (?!(?:{_AFTER_NOUN})\b)(?:[\w][\w.-]*(?<![.:-]){_THEN}|[A-Za-z]\w*[-_./\d][\w.-]*(?<!\.))",
     "listed": r"(?<=\w )\[[a-z][\w.-]*\]",
     "slashed": r"(?<![\w/])(?!and/|or/|read/|client/|true/|yes/|tcp/|text/|application/|input/"
     r"|import/)[a-z][\w.-]*/[\w./-]*\w",
     "called": r"\b[A-Za-z_$][\w$.:]*+\(\)",
+    "scoped": r"(?<![\w.])[A-Za-z_]\w*+(?:::[A-Za-z_]\w*+)++|\b[A-Z]\w*+<[^<>\n]{0,80}>",
     "member": r"(?<![\w.])[A-Za-z_$][\w$]*+\.[A-Za-z_$][\w$]++(?![\w.])",
     "joined": r"\b_{0,2}[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?<!_exception)(?<!_error)_{0,2}\b(?!\()|\b__[a-z]+__\b"
     r"|\b[a-z]++[A-Z]\w*+",
@@ -115,8 +125,9 @@ _SCANNER = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in PAR
 _KEPT = frozenset({"status", "exit", "code", "type"})
 _SHOWN = {kind: f"<{kind}>" for kind in ("url", "time", "duration", "hex", "path", "host", "image", "version", "size")}
 _SHOWN |= dict.fromkeys(
-    ("dotted", "named", "wanted", "listed", "called", "method", "member", "joined", "slashed"), "<name>"
-) | dict.fromkeys(("uuid", "mixed"), "<id>")
+    ("dotted", "named", "wanted", "listed", "called", "scoped", "released", "method", "member", "joined", "slashed"),
+    "<name>",
+) | dict.fromkeys(("uuid", "mixed", "digest"), "<id>")
 _SHOWN |= {"email": "<address>", "ip": "<host>", "number": "<number>"}
 _DIGITS = re.compile(r"-?\d+")
 _WORD = re.compile(r"[^\W\d_]{2,}")

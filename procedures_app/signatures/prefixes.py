@@ -27,8 +27,10 @@ _PREFIXES = re.compile(
     r"|(?P<klog>[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ [\w.-]{1,60}:\d+\]\s+)"
     r"|(?P<container>[\w./-]{1,60}\s{0,20}\|\s+|std(?:err|out) F\s+)"
     r"|(?P<tool>npm (?:ERR!|error|WARN)\s*|yarn (?:error|run)\s+|(?:Warning"
-    r"|Normal)\s{1,9}[A-Z]\w{1,40}\s{1,9}\S{1,12}(?: \(x\d+ over \S{1,12}\))?\s{1,9}[a-z][\w-]{1,40}\s{2,}|remote:\s+"
-    r"|stderr:\s+|nginx:\s+(?=\[)|\{ (?=\w*Error: )|kubelet:?\s+|E\s{2,}|>\s+|[│╷╵┃╭╰×]\s*"
+    r"|Normal)\s{1,9}[A-Z]\w{1,40}\s{1,9}\S{1,12}(?: \(x\d+ over \S{1,12}\))?\s{1,9}(?:[a-z][\w-]{1,40}\s{2,}"
+    r"|(?:default-scheduler|kubelet)\s+)|\d\w{1,9}\s+(?:Warning|Normal)\s+\w{1,40}\s+\w{1,30}/\S{1,90}\s+|remote:\s+"
+    r"|stderr:\s+|nginx:\s+(?=\[)|logging before flag\.Parse:\s+|[\w./@-]{1,120}\.go:\d+:\s+|@\s{1,9}(?=\w)"
+    r"|\{ (?=\w*Error: )|kubelet:?\s+|E\s{2,}|>\s+|[│╷╵┃╭╰×]\s*"
     r"|curl: \(\d{1,3}\) |level=\w+\s+|(?:ts|time|t)=(?:\"[^\"]{1,40}\"|\S{1,40})\s+|(?:caller|logger"
     r"|component)=\S{1,60}\s+)"
 )
@@ -47,7 +49,7 @@ def strip(line: str) -> tuple[str, bool]:
     text, serious, in_log = line.strip(), False, False
     for _ in range(_MOST):
         found = _PREFIXES.match(text) or (_AFTER_TIME.match(text) if in_log else None)
-        if not found or found.end() == len(text):
+        if not found or (found.end() == len(text) and found.lastgroup != "tool"):
             break
         serious = serious or bool(found.lastgroup != "time" and _SERIOUS.match(found.group().lstrip("[( ")))
         starts = found.lastgroup in {"time", "level", "klog"} and not found.group().rstrip().endswith(":")

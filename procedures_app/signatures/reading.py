@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from procedures_app.signatures.headline import headline, lines_of, place, told
 from procedures_app.signatures.identity import signature, words_of
-from procedures_app.signatures.lexicon import EMPTY_TYPES, TYPE_ENDINGS
+from procedures_app.signatures.lexicon import EMPTY_TYPES, PLACED, TYPE_ENDINGS
 from procedures_app.signatures.masking import mask
 from procedures_app.signatures.structured import spoken
 
@@ -28,7 +28,7 @@ _OPENING = re.compile(
 _TYPE = re.compile(
     rf"(?P<name>(?:[\w$]{{1,80}}(?:\.|::|\\))*[A-Z]\w{{0,80}}?(?:{TYPE_ENDINGS})"
     r"|(?:[a-z_]\w{0,60}\.)+[A-Z]\w{1,80}(?=: ))"
-    r"(?![\w.])(?P<code> \[[A-Z][A-Z0-9_]+\])?(?:\s?:\s*|$|(?=[ (]))"
+    r"(?![\w.])(?P<code> \[[A-Z][A-Z0-9_]+\])?(?:\s?:\s*|\s+-\s+|$|(?=[ (]))"
 )
 _WRAPPED = re.compile(r"\((?:[\w$]{1,80}(?:\.|::))*(?P<name>[A-Z]\w{0,80})\)\s+")
 _RUBY = re.compile(
@@ -44,9 +44,13 @@ _COMPILER = re.compile(
     r"|[^\s:(]{1,200}:\d+):\s+(?=undefined reference)"
 )
 _LOGGED = re.compile(r".{0,160}?\b(?:ERROR|FATAL|PANIC):\s+(?=\S)")
+_NUMBERED = re.compile(r"\((?P<number>\d{4}), (?P<quote>['\"])(?P<text>.{3,600})(?P=quote)\)$")
+_PDO = re.compile(r"(SQLSTATE\[\w{5}\]):? (?:\[\d{3,5}\] )?(?:[A-Z][\w ]{2,60}: (?:\d{1,5} )?)?(?=\S)")
+_RAISED = re.compile(r"(?P<text>.{3,600}?)\s\((?P<name>(?:\w+::)*[A-Z]\w*(?:Error|Exception))\)$")
+_ASIDE = re.compile(r"\((?!\d{1,5}, )(?P<text>.{3,600}?)\):?$")
 _STATE = re.compile(r"SQLSTATE\[?\w{5}\]?")
 _TAIL = re.compile(
-    r"\s+(?:DETAIL|HINT|CONTEXT|LINE \d+|STATEMENT): |\s\[?\(?(?:SQL|Connection): |, client: \d"
+    r"\s+(?:DETAIL|HINT|CONTEXT|LINE \d+|STATEMENT): |\s\[?\(?(?:SQL|Connection): |\s\{\"|, client: \d"
     r"|\s+Background on this error|\n"
 )
 _PHP_PLACE = re.compile(r"\s+in (?:[A-Z]:)?[\\/]\S{1,300}(?: on line |:)\d+$")
@@ -55,7 +59,7 @@ _CODE = re.compile(
     r"|\b(?P<upper>[A-Z]{1,10}-?\d{3,6})\b"
     r"|\b(?P<errno>E(?!RROR|XCEPTION|NTITY|LF\b|ND\b|OF\b)[A-Z]{4,}|EPERM|EAI_[A-Z]+|E2BIG|EIO)\b"
     r"|\b(?P<named>(?:ERR|SSL|HPE|CERTIFICATE|CERT|DEPTH|UNABLE|SELF)_[A-Z0-9_]{3,60})\b|\berror\[(?P<rust>\w{2,12})\]"
-    r"|ERROR (?P<mysql>\d{4}) \(|\((?P<pymysql>\d{4}), |(?i:exit(?:ed)?(?: with)?)(?i: code| status"
+    r"|ERROR (?P<mysql>\d{4})\b|(?i:exit(?:ed)?(?: with)?)(?i: code| status"
     r"| signal)[\s:=]{0,3}(?P<exit>\d{1,3})\b"
     r"|\b(?i:status(?: code)?[\s:=]{1,3}|http(?:/[\d.]+)? )?(?P<http>[45]\d\d)\b(?! <)"
 )
@@ -78,7 +82,7 @@ def read(message: str, *, error_type: str = "") -> ErrorText:
     where = headline(lines)
     named, rest = _typed(told(lines, where)[:_LONGEST_LINE])
     template = mask(rest)[:_LONGEST_TEMPLATE]
-    if not words_of(template) or rest == named:
+    if (not words_of(template) or rest == named) and (not named or named in PLACED):
         template = f"{template} {place(lines, where)}".strip()
     return _of(named or _last_part(error_type), template)
 
@@ -106,7 +110,7 @@ def _cut(message: str) -> str:
 
 def _typed(told: str) -> tuple[str, str]:
     """The exception's name, if it is said, and what it says."""
-    for form in (_RUBY, _PANIC):
+    for form in (_RUBY, _PANIC, _RAISED):
         found = form.match(told)
         if found:
             said = found.groupdict()
@@ -125,8 +129,23 @@ def _without_tail(told: str) -> str:
     found = _TAIL.search(told)
     text = told[: found.start()] if found and found.start() else told
     logged = _LOGGED.match(text)
-    state = _STATE.search(logged.group()) if logged else None
-    return f"{text[logged.end() :]} ({state.group()})" if logged and state else text[logged.end() :] if logged else text
+    if not logged:
+        return _of_driver(text)
+    state = _STATE.search(logged.group())
+    return _with_code(text[logged.end() :], state.group()) if state else _of_driver(text[logged.end() :])
+
+
+def _of_driver(text: str) -> str:
+    """What the server said, with its code after it: drivers put that before it, each in its own way."""
+    numbered = _NUMBERED.search(text)
+    if numbered:
+        return _with_code(text[: numbered.start()] + numbered["text"], f"ERROR {numbered['number']}")
+    driver = _PDO.match(text)
+    return _with_code(text[driver.end() :], driver[1]) if driver else text
+
+
+def _with_code(text: str, code: str) -> str:
+    return f"{text} ({code})"
 
 
 def _next_part(text: str) -> tuple[str, str | None]:
@@ -140,7 +159,9 @@ def _next_part(text: str) -> tuple[str, str | None]:
     found = _TYPE.match(text)
     if found:
         kept = (found["code"] or "").strip()
-        return f"{kept} {text[found.end() :]}".strip(), _last_part(found["name"])
+        said = text[found.end() :]
+        aside = _ASIDE.match(said)
+        return f"{kept} {aside['text'] if aside else said}".strip(), _last_part(found["name"])
     return text, None
 
 

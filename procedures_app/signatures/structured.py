@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 _TYPES = ("__type", "type", "name", "class", "exception_class", "error_type", "reason", "code")
@@ -21,16 +22,28 @@ _SAYINGS = (
     "errors",
 )
 _DEEPEST = 4
+_LONGEST_LINE = 2_000
+_LOGFMT = re.compile(r"(?:level|lvl|ts|time|t)=\S")
+_PAIR = re.compile(r'\b(msg|err|error)=("(?:[^"\\]|\\.){0,600}"|[^\s"]{1,200})')
 
 
 def spoken(text: str) -> str:
     """The message in the JSON; any other text as it is. A log with JSON in each line says one line for each."""
+    if _LOGFMT.match(text):
+        return "\n".join(map(_of_pairs, text.split("\n")))
     if not text.lstrip().startswith("{"):
         return text
     whole = _parsed(text)
     if whole is not None:
         return _said(whole, _DEEPEST) or text
     return "\n".join(_line(line) for line in text.split("\n"))
+
+
+def _of_pairs(line: str) -> str:
+    """``level=error msg="cannot open" err="no such file"`` is ``cannot open: no such file``."""
+    found = dict(_PAIR.findall(line[:_LONGEST_LINE]))
+    parts = [found[name].strip('"').replace('\\"', '"') for name in ("msg", "err", "error") if name in found]
+    return ": ".join(part for part in parts if part) or line
 
 
 def _line(line: str) -> str:

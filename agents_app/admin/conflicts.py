@@ -162,7 +162,7 @@ class CandidateAdmin(ListedColumns, BigTable, ReadOnlyAdmin):
 
 @admin.register(Presence)
 class PresenceAdmin(ReadOnlyAdmin):
-    """Who looks at which conflict; rows of people who left are removed within the hour."""
+    """Who looks at what that waits for a decision; rows of people who left are removed within the hour."""
 
     list_display = ["user", "about", "editing", "seen"]
     list_filter = [TenantFilter, ("editing", ChoicesCheckboxFilter)]
@@ -171,7 +171,7 @@ class PresenceAdmin(ReadOnlyAdmin):
 
     @display(description="At", ordering="conflict")
     def about(self, here: Presence) -> SafeString:
-        return text_cell(here.conflict.key, 60)
+        return text_cell(here.conflict.key if here.conflict else here.title, 60)
 
     @display(description="Seen", ordering="seen_at")
     def seen(self, here: Presence) -> SafeString:

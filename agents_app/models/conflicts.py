@@ -144,11 +144,17 @@ class Candidate(models.Model):
 
 
 class Presence(models.Model):
-    """Somebody looks at a conflict in the admin, and whether with unsaved picks; stale 30 s after ``seen_at``."""
+    """Somebody looks at a conflict in the admin, and whether with unsaved picks; stale 30 s after ``seen_at``.
+
+    Or at something of a higher house: then ``subject`` and ``subject_id`` say at what, and ``title`` in words.
+    """
 
     id = models.BigAutoField(primary_key=True)
     tenant_id = models.TextField(null=True)
-    conflict = models.ForeignKey(Conflict, on_delete=models.CASCADE, related_name="presence")
+    conflict = models.ForeignKey(Conflict, null=True, on_delete=models.CASCADE, related_name="presence")
+    subject = models.TextField(default="conflict", db_default="conflict")
+    subject_id = models.UUIDField(null=True)
+    title = models.TextField(default="", db_default="")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     editing = models.BooleanField(default=False, db_default=False)
     seen_at = models.DateTimeField(db_default=Now())
@@ -158,7 +164,14 @@ class Presence(models.Model):
     class Meta:
         db_table = "memory_conflict_presence"
         verbose_name_plural = "presence"
-        constraints = [models.UniqueConstraint(fields=["conflict", "user"], name="present_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["conflict", "user"], name="present_once"),
+            models.UniqueConstraint(
+                fields=["subject", "subject_id", "user"],
+                condition=Q(subject_id__isnull=False),
+                name="present_elsewhere_once",
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.user} at {self.conflict_id}"
+        return f"{self.user} at {self.conflict_id or self.subject_id}"

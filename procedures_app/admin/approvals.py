@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from agents_app.selectors_queue import Walk, walk
+from agents_app.services import presence
 from memoryhub.access import texts
 from memoryhub.access.admin.base import ReadOnlyAdmin, VisibleRows, principal_of
 from memoryhub.access.admin.verbs import LONGEST_REASON, VerbsMixin
@@ -26,6 +27,7 @@ from procedures_app.admin.filtering import ROWS, ApprovalFilters, page_number, t
 from procedures_app.admin.run_list import procedures_of
 from procedures_app.exceptions import AlreadyDecided, RunMoved
 from procedures_app.models import Approval
+from procedures_app.noticed_approvals import NAME, where
 from procedures_app.services.runs import approvals
 
 RECENT = 5
@@ -43,7 +45,11 @@ class ApprovalAdmin(VerbsMixin, VisibleRows, ReadOnlyAdmin):
         wrap = self.admin_site.admin_view
         own = [
             path(f"<uuid:object_id>/{name}/", wrap(view), name=f"procedures_app_approval_{name}")
-            for name, view in (("decide", require_POST(self.decide_view)), ("live", require_safe(self.live_view)))
+            for name, view in (
+                ("decide", require_POST(self.decide_view)),
+                ("live", require_safe(self.live_view)),
+                ("present", require_POST(self.present_view)),
+            )
         ]
         return own + super().get_urls()
 
@@ -89,6 +95,7 @@ class ApprovalAdmin(VerbsMixin, VisibleRows, ReadOnlyAdmin):
             "onward": after(filters, steps),
             "may_decide": decides,
             "dialogs": approval_verbs.dialogs_of(approval) if decides else [],
+            "present": presence.others_at(place_of(approval), principal_of(request).staff_pk or 0, timezone.now()),
             "opts": self.opts,
             "original": approval,
             "title": "Approval",
@@ -103,6 +110,18 @@ class ApprovalAdmin(VerbsMixin, VisibleRows, ReadOnlyAdmin):
             return HttpResponse(status=204)
         context = approval_page.context(approval, approval.run)
         return TemplateResponse(request, "procedures/approval_live.html", {**context, "moved": moved_of(approval)})
+
+    def present_view(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
+        """Every open page asks here every ten seconds: who else is there?"""
+        approval = self.found(request, object_id)
+        if not self.may_decide(request):
+            raise PermissionDenied
+        place, principal = place_of(approval), principal_of(request).within(approval.tenant_id)
+        if request.POST.get("leaving"):
+            presence.leave_from(place, principal=principal)
+            return HttpResponse(status=204)
+        here = presence.note_at(place, principal=principal, editing=request.POST.get("editing") == "yes")
+        return TemplateResponse(request, "agents/present.html", {"present": here})
 
     def decide_view(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
         """Decides, and goes on to the next one. What is refused comes back with the reason that was typed."""
@@ -123,12 +142,15 @@ class ApprovalAdmin(VerbsMixin, VisibleRows, ReadOnlyAdmin):
             return self.page(request, now, status=409, moved=moved_of(now), mine=mine, reason=reason)
         except HubError as error:
             return self.page(request, approval, status=422, problem=error.message, reason=reason)
-        where = f"{approval.run.procedure.name}, {approval.step_run.step_id}"
-        messages.success(request, f"{where}: {words_of(approval, choice)}.")
+        messages.success(request, f"{where(approval)}: {words_of(approval, choice)}.")
         return HttpResponseRedirect(onward)
 
     def page_after(self, found: Any) -> str:
         return reverse("admin:procedures_app_approval_change", args=[found.pk])
+
+
+def place_of(approval: Approval) -> presence.Place:
+    return presence.Place(NAME, approval.pk, approval.tenant_id, where(approval))
 
 
 def decide(request: HttpRequest, approval: Approval, choice: str, reason: str) -> None:

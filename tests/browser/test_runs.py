@@ -133,7 +133,7 @@ def test_by_keyboard_alone_from_the_queue_to_the_next(visitor: Watched) -> None:
     # the common case: one key for the reason, one for the decision
     page.keyboard.press("1")
     page.keyboard.press("a")
-    expect(page.locator("body")).to_contain_text("ship-search-index, smoke-test: approved.")
+    expect(page.locator("body")).to_contain_text("ship-search-index, step smoke-test: approved.")
     expect(page.locator("#approval-title")).to_be_focused()
     expect(page.locator(".hub-about")).not_to_have_text(first)
 
@@ -141,19 +141,22 @@ def test_by_keyboard_alone_from_the_queue_to_the_next(visitor: Watched) -> None:
 def test_a_confirmation_takes_one_press_and_a_refusal_needs_a_reason(visitor: Watched) -> None:
     page = opened(visitor, "INV-3000")
     page.get_by_role("button", name="Confirm").click()
-    expect(page.locator("body")).to_contain_text("refund-customer, agree: approved.")
+    expect(page.locator("body")).to_contain_text("refund-customer, step agree: approved.")
     page = opened(visitor, "INV-3001")
     page.get_by_role("button", name="Refuse").click()
     expect(page.locator("#foot-says")).to_contain_text("Say why")
     page.get_by_role("button", name="This is wrong").click()
     page.get_by_role("button", name="Refuse").click()
-    expect(page.locator("body")).to_contain_text("refund-customer, agree: refused.")
+    expect(page.locator("body")).to_contain_text("refund-customer, step agree: refused.")
 
 
 def test_the_second_of_two_hears_of_the_first_and_loses_nothing(visitor: Watched, edda: Watched) -> None:
     mine, theirs = opened(visitor, "INV-3002"), opened(edda, "INV-3002")
     mine.locator("#reason").fill("not before Monday")
+    mine.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     theirs.bring_to_front()
+    theirs.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(theirs.locator("#presence")).to_contain_text("Ada has unsaved changes", timeout=15_000)
     theirs.locator("#reason").fill("agreed on the phone")
     theirs.get_by_role("button", name="Confirm").click()
     expect(theirs.locator("body")).to_contain_text("approved.")
@@ -191,7 +194,7 @@ def test_a_run_is_paused_with_a_reason_and_the_open_decision_waits(visitor: Watc
     expect(page.locator("#latest + *, #approval-parts")).to_contain_text(["The run goes on"])
     expect(page.locator("#reason")).to_have_value("kept")
     page.get_by_role("button", name="Confirm").click()
-    expect(page.locator("body")).to_contain_text("refund-customer, agree: approved.")
+    expect(page.locator("body")).to_contain_text("refund-customer, step agree: approved.")
 
 
 def test_hostile_text_stays_text_also_after_an_update(visitor: Watched) -> None:

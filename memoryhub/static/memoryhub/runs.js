@@ -219,6 +219,32 @@
     window.addEventListener("pageshow", (event) => {
       if (event.persisted) for (const button of buttons) button.disabled = false;
     });
+    const presence = document.getElementById("presence");
+    if (presence?.dataset.ping) startPresence(form, reason, presence);
+  };
+
+  // -- who else is here -----------------------------------------------------------------------------------------------
+  const startPresence = (form, reason, presence) => {
+    const tell = (extra) => {
+      const body = new FormData();
+      body.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
+      for (const [name, value] of Object.entries(extra)) body.set(name, value);
+      return fetch(presence.dataset.ping, { method: "POST", body, keepalive: true, headers: { Accept: "text/html" } });
+    };
+    const ping = async () => {
+      if (document.hidden) return;
+      const answer = await tell({ editing: reason.value.trim() ? "yes" : "no" }).catch(() => null);
+      if (!answer?.ok || answer.redirected) return;
+      const found = new DOMParser().parseFromString(await answer.text(), "text/html").body;
+      // only what changed is put in, so that nothing is read out twice
+      if (found.textContent.trim() !== presence.textContent.trim()) {
+        presence.replaceChildren(...[...found.childNodes].map((node) => document.importNode(node, true)));
+      }
+    };
+    ping();
+    setInterval(ping, POLL_MS);
+    document.addEventListener("visibilitychange", ping);
+    window.addEventListener("pagehide", () => tell({ leaving: "yes" }).catch(() => null));
   };
 
   document.addEventListener("DOMContentLoaded", () => {

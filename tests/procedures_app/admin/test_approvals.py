@@ -296,6 +296,24 @@ def test_an_open_page_hears_what_became_of_it(editor: Client, sign_in: Any) -> N
     assert "approved it at" in page(editor, f"{page_of(found, 'live')}?version={version}")
 
 
+def test_people_at_the_same_approval_see_each_other(editor: Client, sign_in: Any) -> None:
+    found, ben = asked(), sign_in("Procedure editor")
+
+    def says(browser: Client, **fields: str) -> str:
+        answer = browser.post(page_of(found, "present"), fields)
+        return str(answer.content.decode())
+
+    assert "is viewing" not in says(editor)
+    assert "is viewing" in says(ben, editing="yes")
+    assert "has unsaved changes" in says(editor)
+    assert "has unsaved changes" in page(editor, page_of(found))
+    assert "deploy" not in page(editor, "/admin/agents_app/presence/")
+    assert "ship-it, step test" in page(editor, "/admin/agents_app/presence/")
+    assert says(ben, leaving="yes") == ""
+    assert "has unsaved changes" not in says(editor)
+    assert sign_in("Auditor").post(page_of(found, "present")).status_code == 403
+
+
 # -- taking and giving ---------------------------------------------------------------------------------
 
 

@@ -1,3 +1,3 @@
-from procedures_app.admin import approvals, enforcement, knowledge, knowledge_records, runs, work
+from procedures_app.admin import approvals, desk, enforcement, knowledge, knowledge_records, runs, work
 
-__all__ = ["approvals", "enforcement", "knowledge", "knowledge_records", "runs", "work"]
+__all__ = ["approvals", "desk", "enforcement", "knowledge", "knowledge_records", "runs", "work"]

@@ -60,6 +60,16 @@ PAGES = {
     "conflict-three": "agents_app/conflict/{conflict_three}/change/",
     "conflict-duplicate": "agents_app/conflict/{conflict_duplicate}/change/",
     "conflict-hostile": "agents_app/conflict/{hostile_conflict}/change/",
+    "procedures": "procedures_app/procedure/",
+    "procedure": "procedures_app/procedure/{procedure}/change/",
+    "procedure-draft": "procedures_app/procedure/{procedure}/draft/",
+    "procedure-publish": "procedures_app/procedure/{procedure}/publish/",
+    "procedure-rebase": "procedures_app/procedure/{procedure_behind}/rebase/",
+    "procedure-compare": "procedures_app/procedure/{procedure}/compare/?from=1&to=2",
+    "procedure-version": "procedures_app/procedure/{procedure}/versions/1/",
+    "procedure-hostile": "procedures_app/procedure/{hostile_procedure}/draft/",
+    "procedure-new": "procedures_app/procedure/new/",
+    "procedure-import": "procedures_app/procedure/import/",
     "conflict-deletion": "agents_app/conflict/{conflict_gone}/change/?view=snoozed",
 }
 
@@ -133,6 +143,28 @@ def test_picture_of_a_sharing_change(camera: Watched) -> None:
     page.get_by_role("button", name="Preview impact").click()
     page.wait_for_selector("#save")
     take(page, "sharing-impact", camera.scheme)
+
+
+def test_pictures_of_editing_a_procedure(camera: Watched) -> None:
+    page = camera.open(PAGES["procedure-draft"].format(**camera.hub.made))
+    page.locator("[data-toggle]", has_text="Run the tests").click()
+    page.locator("[id='row:steps.0']").scroll_into_view_if_needed()
+    take(page, "procedure-step", camera.scheme)
+    page.locator('[name="steps.0.title"]').fill("")
+    page.locator('[name="steps.2.max_attempts"]').evaluate("one => one.value = 'many'")
+    camera.expect_refusal(422)
+    page.get_by_role("button", name="Check").click()
+    page.wait_for_selector("#problems")
+    take(page, "procedure-problems", camera.scheme)
+    page = camera.open(PAGES["procedure-draft"].format(**camera.hub.made))
+    page.get_by_role("button", name="Edit as YAML").click()
+    page.wait_for_selector("#text")
+    take(page, "procedure-yaml", camera.scheme)
+    page = camera.open("procedures_app/procedure/paste/")
+    page.locator("textarea[name=text]").fill(page.locator("textarea[name=text]").get_attribute("placeholder") or "")
+    page.get_by_role("button", name="Preview").click()
+    page.wait_for_selector("#preview")
+    take(page, "procedure-paste", camera.scheme)
 
 
 def test_picture_of_a_new_key(camera: Watched) -> None:

@@ -113,3 +113,9 @@ class ChoicesMissing(Conflict):
     """The draft and the published version changed the same things. Choose for each of what errors lists."""
 
     code = "choices_missing"
+
+
+class ProcedureExists(Conflict):
+    """There is a procedure of this name already. Change its draft instead."""
+
+    code = "procedure_exists"

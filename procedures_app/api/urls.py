@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from procedures_app.api import approvals, runs
+from procedures_app.api import approvals, procedure_drafts, procedures, runs
 from procedures_app.api.compliance import ComplianceView
 from procedures_app.api.operation_rules import RulesView, RuleView
 from procedures_app.api.operations import (
@@ -30,6 +30,19 @@ urlpatterns: list[URLPattern] = [
     path("work-history/check", WorkCheckView.as_view()),
     # before procedures/<name>: no procedure can be called so
     path("procedures/compliance", ComplianceView.as_view()),
+    path("procedures/import", procedures.ImportView.as_view()),
+    path("procedures/parse", procedures.ParseView.as_view()),
+    path("procedures", procedures.ProceduresView.as_view()),
+    path("procedures/<slug:name>", procedures.OneProcedureView.as_view()),
+    path("procedures/<slug:name>/draft", procedure_drafts.DraftView.as_view()),
+    path("procedures/<slug:name>/draft/rebase", procedure_drafts.RebaseView.as_view()),
+    path("procedures/<slug:name>/publish", procedure_drafts.PublishView.as_view()),
+    path("procedures/<slug:name>/retire", procedures.RetireView.as_view()),
+    path("procedures/<slug:name>/activate", procedures.ActivateView.as_view()),
+    path("procedures/<slug:name>/versions", procedures.VersionsView.as_view()),
+    path("procedures/<slug:name>/versions/<int:number>", procedures.OneVersionView.as_view()),
+    path("procedures/<slug:name>/diff", procedures.DiffView.as_view()),
+    path("procedures/<slug:name>/export", procedures.ExportView.as_view()),
     path("runs", runs.RunsView.as_view()),
     path("runs/<uuid:run_id>", runs.OneRunView.as_view()),
     path("runs/<uuid:run_id>/events", runs.RunEventsView.as_view()),

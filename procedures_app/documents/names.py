@@ -11,6 +11,8 @@ FIELD = re.compile(r"[a-z][a-z0-9_]*")
 KIND = re.compile(r"[a-z0-9_]+")
 #: Fields that the hub adds for preconditions without a check.
 CONFIRMATION = re.compile(r"confirm_\d+")
+#: Addresses of the API that stand where a name would.
+RESERVED = frozenset({"compliance", "import", "parse"})
 LONGEST_PROCEDURE, LONGEST_STEP, LONGEST_FIELD, LONGEST_KIND = 80, 60, 60, 60
 
 

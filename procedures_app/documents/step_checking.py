@@ -46,18 +46,16 @@ def step_problems(
     if not step["title"]:
         yield Problem(f"{path}.title", "Give the step a title.")
     yield from action_problems(step, path, everything.before(index), calls)
-    yield from hand_in_problems(step, path)
+    yield from confirmed_problems(step, path)
     yield from failure_problems(step, path)
     if step["rollback"]:
         yield from rollback_problems(step["rollback"], f"{path}.rollback", everything.through(index), calls)
 
 
-def hand_in_problems(step: Step, path: str) -> Iterator[Problem]:
-    """The hub itself carries out a call: there is no agent to hand in or to confirm anything."""
+def confirmed_problems(step: Step, path: str) -> Iterator[Problem]:
+    """The hub itself makes a call: there is no agent who could confirm anything before it."""
     if step["kind"] != "http":
         return
-    if step["evidence"]:
-        yield Problem(f"{path}.evidence", "The hub makes the call itself: nobody can hand in evidence. Use save.")
     for n, precondition in enumerate(step["preconditions"]):
         if not precondition["check"]:
             yield Problem(f"{path}.preconditions[{n}].check", "Nobody confirms it here: the hub makes the call itself.")

@@ -18,7 +18,7 @@ from procedures_app import documents
 from procedures_app.documents import Document, DocumentInvalid, Problem, ThreeWay, names
 from procedures_app.documents.merging import Choice, clash_errors
 from procedures_app.documents.shapes import config_keys
-from procedures_app.exceptions import ChoicesMissing, DraftStale, NotPublished
+from procedures_app.exceptions import ChoicesMissing, DraftStale, NotPublished, ProcedureExists
 from procedures_app.models import Procedure, ProcedureStep, ProcedureVersion
 from procedures_app.services import procedures
 from procedures_app.services.governing import may_govern
@@ -61,10 +61,33 @@ def checked_base(procedure: Procedure, draft: ProcedureVersion | None, based_on:
     return based_on
 
 
+@verb
+def begin(document: Mapping[str, Any], *, principal: Principal, name: str = "") -> ProcedureVersion:
+    """Makes a procedure with its first draft. Without a name it gets one made from the title. Needs ``write``.
+
+    Raises DocumentInvalid, Invalid, ProcedureExists.
+    """
+    principal.require("write")
+    said = name or text_of(document, "name") or names.procedure_slug(text_of(document, "title"))
+    if not said:
+        raise DocumentInvalid([("title", "Give the procedure a title, or a name.")])
+    procedure = made_if_missing(said, principal)
+    if procedure.current_id or found_draft(procedure):
+        raise ProcedureExists(f"There is a procedure '{said}' already. Change its draft instead.", procedure=said)
+    return save(said, document, principal=principal, if_revision=0)
+
+
+def text_of(document: Mapping[str, Any], name: str) -> str:
+    found = document.get(name)
+    return found if isinstance(found, str) else ""
+
+
 def made_if_missing(name: str, principal: Principal) -> Procedure:
     tenant_id = procedures.tenant_of(principal)
     if len(name) > names.LONGEST_PROCEDURE or not names.PROCEDURE.fullmatch(name):
         raise Invalid("name", "Use lower-case letters, digits and single hyphens, such as safe-deployment.")
+    if name in names.RESERVED:
+        raise Invalid("name", "The hub itself uses this name in its addresses. Choose another one.")
     new = Procedure(tenant_id=tenant_id, name=name, author=principal.actor)
     Procedure.objects.bulk_create([new], ignore_conflicts=True)
     return procedures.locked(name, principal)

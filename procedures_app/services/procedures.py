@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from memoryhub.access.exceptions import Invalid, NotFound
@@ -45,6 +45,13 @@ def of(
         said = Q(current__title__icontains=text) | Q(current__summary__icontains=text)
         found = found.filter(said | Q(name__icontains=text))
     return found
+
+
+def with_drafts(found: QuerySet[Procedure]) -> QuerySet[Procedure]:
+    """With ``draft_revision``, ``draft_title``, ``draft_kind`` and ``draft_based_on`` of the draft, if any."""
+    draft = ProcedureVersion.objects.filter(procedure=OuterRef("pk"), status=ProcedureVersion.Status.DRAFT)
+    named = {f"draft_{name}": Subquery(draft.values(name)[:1]) for name in ("revision", "title", "kind", "based_on")}
+    return found.annotate(**named)
 
 
 @verb

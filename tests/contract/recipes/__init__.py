@@ -75,6 +75,7 @@ from tests.contract.recipes import context as context  # noqa: E402
 from tests.contract.recipes import hub as hub  # noqa: E402
 from tests.contract.recipes import locks as locks  # noqa: E402
 from tests.contract.recipes import operations as operations  # noqa: E402
+from tests.contract.recipes import procedures as procedures  # noqa: E402
 from tests.contract.recipes import relationships as relationships  # noqa: E402
 from tests.contract.recipes import replicas as replicas  # noqa: E402
 from tests.contract.recipes import runs as runs  # noqa: E402

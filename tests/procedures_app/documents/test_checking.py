@@ -110,7 +110,7 @@ def test_what_is_wrong_with_the_whole(fields: dict[str, Any], path: str, said: s
         (http("https://user@ci.example.com/"), "request.url", "@"),
         (http(headers={"Host": "x"}), "request.headers.Host", "cannot be set"),
         (http(save={"a": "b"}), "request.save.a", "pointer"),
-        (http() | {"evidence": [{"name": "a"}]}, "evidence", "hub makes the call"),
+        (http() | {"preconditions": [{"text": "a"}]}, "preconditions[0].check", "hub makes the call"),
         (step(kind="memory"), "action.do", "Say"),
         (memory(do="capture_knowledge", title="x"), "action.with.content", "needs"),
         (memory(query="x", depth=3), "action.with.depth", "knows no depth"),

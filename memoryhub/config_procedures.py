@@ -26,6 +26,9 @@ class Procedures(Section):
         1.0, gt=0, le=100, description="Successes that every solution starts with, so that one try is no certainty."
     )
     prior_failures: float = Field(1.0, gt=0, le=100, description="Failures that every solution starts with.")
+    error_days: int = Field(
+        90, ge=1, le=3650, description="Captured errors are kept for this long, in days; what was learned stays."
+    )
     lease_seconds: int = Field(
         300, ge=5, le=86_400, description="A step of a run is an agent's for this long, unless it asks for more."
     )

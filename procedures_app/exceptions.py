@@ -119,3 +119,13 @@ class ProcedureExists(Conflict):
     """There is a procedure of this name already. Change its draft instead."""
 
     code = "procedure_exists"
+class KnowledgeNotActive(Conflict):
+    """This knowledge was replaced or archived. Change what took its place, or restore it first."""
+
+    code = "knowledge_not_active"
+
+
+class SignatureTaken(Conflict):
+    """Another active problem has the same signature. Merge the two, or supersede the other one first."""
+
+    code = "signature_taken"

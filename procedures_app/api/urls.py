@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from procedures_app.api import approvals, procedure_drafts, procedures, runs
+from procedures_app.api import approvals, curation, errors, knowledge, runs
 from procedures_app.api.compliance import ComplianceView
 from procedures_app.api.operation_rules import RulesView, RuleView
 from procedures_app.api.operations import (
@@ -28,6 +29,19 @@ urlpatterns: list[URLPattern] = [
     path("guidance", GuidanceView.as_view()),
     path("work-history", WorkView.as_view()),
     path("work-history/check", WorkCheckView.as_view()),
+    path("knowledge", knowledge.KnowledgeView.as_view()),
+    path("knowledge/search", knowledge.SearchView.as_view()),
+    path("knowledge/match", knowledge.MatchView.as_view()),
+    path("knowledge/feedback", knowledge.FeedbackView.as_view()),
+    path("knowledge/<uuid:knowledge_id>", knowledge.OneView.as_view()),
+    path("knowledge/<uuid:knowledge_id>/versions", knowledge.VersionsView.as_view()),
+    path("knowledge/<uuid:knowledge_id>/solutions", knowledge.SolutionsView.as_view()),
+    path("knowledge/<uuid:knowledge_id>/restore", curation.RestoreView.as_view()),
+    path("knowledge/<uuid:knowledge_id>/verify", curation.VerifyView.as_view()),
+    path("knowledge/<uuid:knowledge_id>/merge", curation.MergeView.as_view()),
+    path("knowledge/<uuid:knowledge_id>/supersede", curation.SupersedeView.as_view()),
+    path("errors", errors.ErrorsView.as_view()),
+    path("errors/<uuid:error_id>", errors.OneErrorView.as_view()),
     # before procedures/<name>: no procedure can be called so
     path("procedures/compliance", ComplianceView.as_view()),
     path("procedures/import", procedures.ImportView.as_view()),

@@ -86,6 +86,11 @@ class Knowledge(models.Model):
         indexes = [
             models.Index(fields=["tenant_id", "knowledge_type", "-updated_at"], name="knowledge_by_type"),
             models.Index(fields=["tenant_id", "error_type"], condition=~Q(error_type=""), name="knowledge_by_error"),
+            models.Index(
+                fields=["tenant_id", "problem_signature"],
+                condition=Q(replaced_by__isnull=False),
+                name="knowledge_replaced",
+            ),
             GinIndex(fields=["tags"], name="knowledge_tags"),
         ]
 
@@ -114,6 +119,12 @@ class Solution(models.Model):
     verified_by = models.TextField(default="", db_default="")
     verified_at = models.DateTimeField(null=True)
     author = models.TextField(default="", db_default="")
+    merged_from = ArrayField(
+        models.UUIDField(),
+        default=list,
+        db_default=[],
+        help_text="The knowledge that it came from by merging, in order.",
+    )
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
 
@@ -184,6 +195,12 @@ class CapturedError(models.Model):
         Solution, null=True, on_delete=models.SET_NULL, related_name="errors", help_text="What was recommended."
     )
     solved = models.BooleanField(null=True, help_text="Whether the recommended solution helped; empty: not said yet.")
+    merged_from = ArrayField(
+        models.UUIDField(),
+        default=list,
+        db_default=[],
+        help_text="The knowledge that it came from by merging, in order.",
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     objects = ConversationQuerySet.as_manager()
@@ -194,6 +211,7 @@ class CapturedError(models.Model):
         indexes = [
             models.Index(fields=["tenant_id", "-created_at"], name="errors_newest"),
             models.Index(fields=["tenant_id", "signature", "-created_at"], name="errors_by_signature"),
+            models.Index(fields=["created_at"], name="errors_age"),
         ]
 
     def __str__(self) -> str:

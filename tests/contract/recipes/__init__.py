@@ -73,6 +73,7 @@ from tests.contract.recipes import compliance as compliance  # noqa: E402
 from tests.contract.recipes import conflicts as conflicts  # noqa: E402
 from tests.contract.recipes import context as context  # noqa: E402
 from tests.contract.recipes import hub as hub  # noqa: E402
+from tests.contract.recipes import knowledge as knowledge  # noqa: E402
 from tests.contract.recipes import locks as locks  # noqa: E402
 from tests.contract.recipes import operations as operations  # noqa: E402
 from tests.contract.recipes import procedures as procedures  # noqa: E402

@@ -119,6 +119,8 @@ class ProcedureExists(Conflict):
     """There is a procedure of this name already. Change its draft instead."""
 
     code = "procedure_exists"
+
+
 class KnowledgeNotActive(Conflict):
     """This knowledge was replaced or archived. Change what took its place, or restore it first."""
 

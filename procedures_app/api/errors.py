@@ -39,7 +39,10 @@ class ErrorsView(HubView):
         request=ErrorInput,
         responses={(200, "application/json"): ErrorCapturedOutput, **problems(404, 409, 422)},
         parameters=[IDEMPOTENCY_KEY, ACTING_AGENT],
-        examples=[example("A refused connection", examples.ERROR, request=True)],
+        examples=[
+            example("A refused connection", examples.ERROR, request=True),
+            example("It is known", examples.CAPTURED),
+        ],
         tags=TAGS,
     )
     def post(self, request: Request) -> Response:

@@ -151,7 +151,7 @@ class MatchView(HubView):
         "Nothing is kept: send what you met to `errors`. Needs `read`.",
         request=MatchInput,
         responses={(200, "application/json"): MatchesOutput, **problem_responses()},
-        examples=[example("An error", examples.MATCH, request=True)],
+        examples=[example("An error", examples.MATCH, request=True), example("What it may be", examples.MATCHED)],
         tags=TAGS,
     )
     def post(self, request: Request) -> Response:

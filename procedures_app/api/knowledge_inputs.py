@@ -62,11 +62,15 @@ class KnowledgeChangeInput(Input):
 
 
 class KnowledgeQuery(CallerInput, PageQuery):
-    knowledge_type = Choice(Knowledge.Type.values, required=False)
-    tag = Text(required=False, max_length=200)
-    status = Choice(Knowledge.Status.values, default=Knowledge.Status.ACTIVE.value)
-    verified = serializers.BooleanField(required=False, allow_null=True, default=None)
-    error_type = Text(required=False, max_length=LONGEST_TYPE)
+    knowledge_type = Choice(Knowledge.Type.values, required=False, help_text="Only of this type.")
+    tag = Text(required=False, max_length=200, help_text="Only with this tag.")
+    status = Choice(
+        Knowledge.Status.values, default=Knowledge.Status.ACTIVE.value, help_text="Active ones if left out."
+    )
+    verified = serializers.BooleanField(
+        required=False, allow_null=True, default=None, help_text="Whether a person confirmed it."
+    )
+    error_type = Text(required=False, max_length=LONGEST_TYPE, help_text="Such as ConnectionRefusedError.")
     text = Text(required=False, max_length=LONGEST_QUERY, help_text="Stands in it as it is; case does not matter.")
 
 
@@ -128,12 +132,16 @@ class SupersedeInput(ReasonInput):
 class ErrorInput(CallerInput):
     message = Text(max_length=LONGEST_MESSAGE, help_text="What the error said, with its traceback if there is one.")
     error_type = Text(required=False, allow_blank=True, max_length=LONGEST_TYPE, help_text="If the message lacks it.")
-    context = JSONObject(required=False, help_text="What was being done, with what.")
+    context = JSONObject(  # type: ignore[assignment]
+        required=False, help_text="What was being done, with what."
+    )
     operation_id = serializers.UUIDField(required=False, allow_null=True, help_text="The operation that met it.")
 
 
 class ErrorsQuery(CallerInput, PageQuery):
-    error_type = Text(required=False, max_length=LONGEST_TYPE)
-    knowledge_id = serializers.UUIDField(required=False)
+    error_type = Text(required=False, max_length=LONGEST_TYPE, help_text="Such as ConnectionRefusedError.")
+    knowledge_id = serializers.UUIDField(required=False, help_text="The problem that they count for.")
     agent_id = Name(required=False, help_text="Who met it.")
-    solved = serializers.BooleanField(required=False, allow_null=True, default=None)
+    solved = serializers.BooleanField(
+        required=False, allow_null=True, default=None, help_text="Whether the recommended solution helped."
+    )

@@ -113,7 +113,7 @@ class ErrorFieldsOutput(serializers.Serializer[CapturedError]):
     id = serializers.UUIDField()
     message = serializers.CharField()
     error_type = serializers.CharField(allow_blank=True)
-    context = serializers.DictField()
+    context = serializers.DictField()  # type: ignore[assignment]
     signature = serializers.CharField()
     knowledge_id = serializers.UUIDField(allow_null=True, help_text="The problem that it counts for.")
     matched_by = serializers.ChoiceField(choices=CapturedError.MatchedBy.values)
@@ -139,10 +139,15 @@ class ErrorCapturedOutput(Output):
 
 # -- how rows are shown ---------------------------------------------------------------------------------
 
-SOLUTION = tuple(SolutionOutput().fields)
-KNOWLEDGE = tuple(name for name in KnowledgeFieldsOutput().fields if name != "replaced_by")
-VERSION = tuple(KnowledgeVersionOutput().fields)
-ERROR = tuple(ErrorFieldsOutput().fields)
+
+def names_of(output: type[serializers.Serializer[Any]]) -> tuple[str, ...]:
+    return tuple(map(str, output().fields))
+
+
+SOLUTION = names_of(SolutionOutput)
+VERSION = names_of(KnowledgeVersionOutput)
+ERROR = names_of(ErrorFieldsOutput)
+KNOWLEDGE = tuple(name for name in names_of(KnowledgeFieldsOutput) if name != "replaced_by")
 
 
 def solution_fields(shown: Solution) -> dict[str, Any]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from procedures_app.api import approvals, procedure_drafts, procedures, runs
-from procedures_app.api import approvals, curation, errors, knowledge, runs
+from procedures_app.api import approvals, curation, errors, knowledge, procedure_drafts, procedures, runs
 from procedures_app.api.compliance import ComplianceView
 from procedures_app.api.operation_rules import RulesView, RuleView
 from procedures_app.api.operations import (

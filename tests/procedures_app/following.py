@@ -84,6 +84,12 @@ def decide(run_id: UUID, *, approve: bool = True, decision: str = "", by: Princi
     )
 
 
+def reread(approval: Approval) -> Approval:
+    with behind_walls(HUB):
+        approval.refresh_from_db()
+    return approval
+
+
 def run_of(run_id: UUID) -> Run:
     with behind_walls(HUB):
         return Run.objects.get(pk=run_id)

@@ -17,10 +17,11 @@ DEEPEST = 5
 
 def child_of(held: HeldRun, step: StepRun) -> HeldRun | None:
     """The open run that carries out the step, started where there is none; None: it could not, and the step failed."""
-    if step.status == Status.IN_PROGRESS:
-        found = Run.objects.filter(parent=step).exclude(status__in=OVER).values_list("pk", flat=True).first()
-        if found is not None:
-            return held.below(found)
+    found = Run.objects.filter(parent=step).exclude(status__in=OVER).values_list("pk", flat=True).first()
+    if found is not None:
+        if step.status != Status.IN_PROGRESS:  # a question about the step was answered with no
+            held.put(step, status=Status.IN_PROGRESS)
+        return held.below(found)
     moving.begun(held, step, status=Status.IN_PROGRESS, lease_expires_at=None)
     try:
         return started(held, step)

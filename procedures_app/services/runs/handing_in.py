@@ -57,7 +57,8 @@ def repeated(held: HeldRun, step: StepRun, lease: int, given: dict[str, Any]) ->
         return False
     if step.status == Status.ROLLED_BACK or step.proposal:
         return step.status == Status.ROLLED_BACK or step.evidence == given
-    return bool(work.handed_in(work.required_fields(step), given)[0] == step.evidence)
+    cleaned, errors = work.handed_in(work.required_fields(step), given)
+    return not errors and bool(cleaned == step.evidence)
 
 
 def checked(held: HeldRun, step: StepRun, given: dict[str, Any], note: str) -> dict[str, Any]:

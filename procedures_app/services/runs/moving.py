@@ -153,13 +153,13 @@ def failed(
     retry_after: float | None = None,
     final: bool = False,
 ) -> None:
-    """An attempt failed: another one after a pause, while there are any, then what the step's policy says.
+    """An attempt failed: where the policy is to retry, another one after a pause, while there are any.
 
     ``final``: no further attempt can help.
     """
     held.note("step.failed", step, error=why, attempt=step.attempts, context=context)
     todo = work.of(held, step)
-    retries = todo.undoing or todo.on_failure != OnFailure.ESCALATE
+    retries = todo.undoing or todo.on_failure == OnFailure.RETRY
     if final or not retries or step.attempts >= todo.max_attempts:
         give_up(held, step, why)
         return

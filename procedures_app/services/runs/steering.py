@@ -80,9 +80,10 @@ def resume_all(held: HeldRun, reason: str) -> None:
 
 
 def revalidate(held: HeldRun, step: StepRun) -> None:
-    """What was ready before the pause must still be fit to be taken."""
-    if step.status == Status.READY:
-        moving.reopen(held, step)
+    """What was ready before the pause must still be fit to be taken; a pause between attempts stays."""
+    lacking = work.unmet(held, step) if step.status == Status.READY else None
+    if lacking is not None:
+        moving.blocked(held, step, lacking)
     elif work.of(held, step).kind == StepKind.HTTP:
         ring()
 

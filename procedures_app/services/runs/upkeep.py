@@ -82,7 +82,7 @@ def make_calls(principal: Principal, limit: int) -> int:
 @verb
 def runs_with_calls(*, principal: Principal, limit: int) -> list[UUID]:
     """Runs whose current step is a call that nobody makes and that is due."""
-    forward = Q(status=Status.READY, definition__kind=StepKind.HTTP, output=None, proposal="")
+    forward = Q(status=Status.READY, definition__kind=StepKind.HTTP, output__isnull=True, proposal="")
     back = Q(status=Status.ROLLING_BACK, definition__rollback__kind=StepKind.HTTP)
     due = Q(next_attempt_at=None) | Q(next_attempt_at__lte=Now())
     steps = open_steps(principal).filter(forward | back, due, lease_expires_at=None)

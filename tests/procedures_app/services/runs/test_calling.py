@@ -1,0 +1,164 @@
+"""HTTP steps: made by the hub's job, once at a time, with the same key for every attempt."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.conf import settings
+from django_q.models import OrmQ
+
+from procedures_app import calls
+from procedures_app.services import runs
+from procedures_app.services.runs import calling
+from tests.procedures_app.calls.test_sending import Server
+from tests.procedures_app.following import (
+    ADA,
+    HUB,
+    decide,
+    do,
+    events_of,
+    pass_time,
+    publish,
+    run_of,
+    statuses,
+    steps_of,
+    take,
+    upkeep_now,
+)
+
+pytestmark = pytest.mark.usefixtures("tenant")
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    with Server() as running:
+        monkeypatch.setattr(settings.CONFIG.procedures, "allowed_hosts", [running.place])
+        thread = threading.Thread(target=running.serve_forever, args=[0.01], daemon=True)
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+def calling_step(server: Server, path: str = "/build", **fields: Any) -> dict[str, Any]:
+    request = {"method": "POST", "url": f"{server.place}{path}", "body": {"ref": "{{inputs.ref}}"}}
+    request |= {"save": {"build": "/build/id"}}
+    return {"id": "build", "kind": "http", "request": request} | fields
+
+
+def started(*steps: dict[str, Any]) -> UUID:
+    publish(*steps, inputs=[{"name": "ref", "type": "text", "required": True}])
+    return runs.start("ship-it", principal=ADA, inputs={"ref": "v7"}).pk
+
+
+def test_the_job_makes_the_call_and_the_run_goes_on(server: Server):
+    after = {"id": "ship", "instruction": "Ship build {{steps.build.output.build}}."}
+    run_id = started(calling_step(server), after)
+    assert runs.next_step(run_id, principal=ADA).state == "busy"
+    assert OrmQ.objects.count() == 1  # the bell rang
+    assert upkeep_now()["called"] == 1
+    [got] = server.got
+    step = steps_of(run_id)["build"]
+    assert (got["method"], got["body"]) == ("POST", '{"ref": "v7"}')
+    assert got["headers"]["Idempotency-Key"] == f"{step.pk}-1"
+    assert (step.status, step.attempts, step.output["build"], step.output["status"]) == ("done", 1, 7, 200)
+    assert take(run_id).instruction == "Ship build 7."
+    assert upkeep_now()["called"] == 0
+    assert events_of(run_id)[:4] == ["run.started", "step.taken", "step.done", "step.taken"]
+
+
+def test_a_call_that_fails_is_repeated_with_the_same_key_and_waits_as_long_as_it_is_told(server: Server):
+    server.answers["/build"] = (503, b"", {"Retry-After": "40"})
+    run_id = started(calling_step(server, on_failure="retry", max_attempts=2))
+    assert upkeep_now()["called"] == 1
+    assert upkeep_now()["called"] == 0
+    pass_time(39)
+    assert upkeep_now()["called"] == 0
+    pass_time(2)
+    server.answers.clear()
+    assert upkeep_now()["called"] == 1
+    assert len({got["headers"]["Idempotency-Key"] for got in server.got}) == 1
+    assert (len(server.got), run_of(run_id).status, run_of(run_id).compliant) == (2, "completed", True)
+
+
+def test_an_answer_that_nobody_expects_is_not_asked_for_again(server: Server):
+    server.answers["/build"] = (404, b"", {})
+    run_id = started(calling_step(server, on_failure="retry", max_attempts=5))
+    upkeep_now()
+    assert run_of(run_id).status == "waiting"
+    assert "404" in steps_of(run_id)["build"].error
+    decide(run_id, decision="fail")
+    assert run_of(run_id).status == "failed"
+
+
+def test_a_crash_between_call_and_record_repeats_the_call(server: Server, monkeypatch: pytest.MonkeyPatch):
+    run_id = started(calling_step(server))
+    claimed = calling.claim(run_id, principal=HUB)
+    assert claimed is not None
+    assert calling.claim(run_id, principal=HUB) is None  # never two at once
+    [(_, lost)] = calling.sent([claimed])
+    pass_time(300)
+    assert upkeep_now()["called"] == 1
+    first, second = server.got
+    assert first["headers"]["Idempotency-Key"] == second["headers"]["Idempotency-Key"]
+    assert (run_of(run_id).status, steps_of(run_id)["build"].attempts) == ("completed", 2)
+    calling.record(claimed, lost)  # what comes late changes nothing
+    assert run_of(run_id).status == "completed"
+    assert events_of(run_id)[-1] == "step.answer_unused"
+
+
+def test_an_answer_that_comes_during_a_pause_counts(server: Server):
+    run_id = started(calling_step(server), {"id": "ship"})
+    claimed = calling.claim(run_id, principal=HUB)
+    assert claimed is not None
+    runs.pause(run_id, principal=ADA, reason="A freeze.")
+    [(call, outcome)] = calling.sent([claimed])
+    calling.record(call, outcome)
+    assert (run_of(run_id).status, statuses(run_id)) == ("paused", ["done", "ready"])
+    assert upkeep_now()["called"] == 0
+    runs.resume(run_id, principal=ADA)
+    assert do(run_id).status == "completed"
+
+
+def test_a_paused_or_cancelled_run_makes_no_call(server: Server):
+    run_id = started(calling_step(server))
+    runs.pause(run_id, principal=ADA, reason="A freeze.")
+    assert upkeep_now()["called"] == 0
+    runs.cancel(run_id, principal=ADA, reason="Over.")
+    assert upkeep_now()["called"] == 0
+    assert server.got == []
+
+
+def test_a_call_may_undo_a_step(server: Server):
+    undo = {"title": "Remove it", "kind": "http", "request": {"method": "DELETE", "url": f"{server.place}/build"}}
+    run_id = started({"id": "make", "rollback": undo}, {"id": "ship", "on_failure": "roll_back"})
+    do(run_id)
+    runs.fail(run_id, "ship", principal=ADA, lease=take(run_id).lease_token or 0, error="x")
+    assert runs.next_step(run_id, principal=ADA).state == "busy"
+    server.answers["/build"] = (200, b"", {})
+    server.RequestHandlerClass.do_DELETE = server.RequestHandlerClass.do_POST  # type: ignore[attr-defined]
+    assert upkeep_now()["called"] == 1
+    assert run_of(run_id).status == "rolled_back"
+    assert server.got[0]["headers"]["Idempotency-Key"].endswith("-undo-1")
+
+
+def test_several_calls_at_a_time(server: Server):
+    publish(calling_step(server), inputs=[{"name": "ref", "type": "text", "required": True}])
+    ids = [runs.start("ship-it", principal=ADA, inputs={"ref": "v7"}).pk for _ in range(12)]
+    assert upkeep_now()["called"] == 12
+    assert {run_of(run_id).status for run_id in ids} == {"completed"}
+
+
+def test_what_breaks_in_a_call_is_a_failed_attempt(server: Server, monkeypatch: pytest.MonkeyPatch):
+    def broken(*args: Any, **options: Any) -> Any:
+        raise ZeroDivisionError
+
+    run_id = started(calling_step(server))
+    monkeypatch.setattr(calls, "send", broken)
+    upkeep_now()
+    assert steps_of(run_id)["build"].error == "The call broke: ZeroDivisionError"
+    assert run_of(run_id).status == "waiting"

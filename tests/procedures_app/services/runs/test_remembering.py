@@ -1,0 +1,98 @@
+"""Memory actions: done on the way, with the rights of the agent that comes to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from memoryhub.registry.services import entries
+from memoryhub.registry.services.drafts import Draft
+from procedures_app.services import runs
+from tests.procedures_app.following import ADA, BEN, acting_as, decide, do, flag, publish, run_of, statuses, steps_of
+
+pytestmark = pytest.mark.usefixtures("tenant")
+INPUTS = [{"name": "service", "type": "text", "required": False}]
+
+
+def action(do: str, step_id: str = "remember", /, **given: Any) -> dict[str, Any]:
+    return {"id": step_id, "kind": "memory", "action": {"do": do, "with": given}}
+
+
+def started(*steps: dict[str, Any], service: str = "api", principal: Any = ADA) -> Any:
+    publish(*steps, inputs=INPUTS)
+    return runs.start("ship-it", principal=principal, inputs={"service": service}).pk
+
+
+def test_a_run_stores_and_finds_memories_on_the_way():
+    run_id = started(
+        {"id": "build"},
+        action("store", "store", key="last-{{inputs.service}}", value={"by": "{{inputs.service}}"}, scope="tenant"),
+        action("retrieve", "look", key="last-{{inputs.service}}"),
+        {"id": "ship", "instruction": "Last was {{steps.look.output.value.by}}."},
+        action("search", "search", query="api", mode="keyword"),
+    )
+    do(run_id)
+    assert statuses(run_id) == ["done", "done", "done", "ready", "pending"]
+    assert entries.retrieve(key="last-api", principal=BEN).author == "ada"
+    assert runs.next_step(run_id, principal=ADA).instruction == "Last was api."
+    assert do(run_id).status == "completed"
+    assert steps_of(run_id)["search"].output["results"] is not None
+
+
+def test_the_agent_has_its_own_rights_and_no_more():
+    entries.store(Draft(key="mine", value="secret", scope="agent"), principal=BEN)
+    run_id = started(action("retrieve", key="mine"), {"id": "ship"})
+    assert runs.next_step(run_id, principal=ADA).state == "waiting"  # for ada there is no such thing
+    decide(run_id, decision="retry")
+    assert runs.next_step(run_id, principal=BEN).state == "step"
+    assert steps_of(run_id)["remember"].output["value"] == "secret"
+
+
+def test_a_caller_who_may_not_read_finds_nothing():
+    run_id = started(action("search", query="x"), {"id": "ship"})
+    writer = acting_as("wri", permissions=frozenset({"write"}))
+    assert runs.next_step(run_id, principal=writer).state == "waiting"
+    assert "'read'" in steps_of(run_id)["remember"].error
+
+
+def test_what_the_action_does_not_know_fails_the_step():
+    run_id = started(action("store", key="k", value="v", colour="blue"))
+    runs.next_step(run_id, principal=ADA)
+    assert "colour" in steps_of(run_id)["remember"].error
+    assert run_of(run_id).status == "waiting"
+
+
+def test_an_action_without_its_value_fails():
+    publish(action("store", key="{{inputs.service}}", value=1), inputs=INPUTS)
+    run_id = runs.start("ship-it", principal=ADA).pk
+    runs.next_step(run_id, principal=ADA)
+    assert "inputs.service" in steps_of(run_id)["remember"].error
+
+
+def test_evidence_that_the_output_lacks_is_handed_in():
+    run_id = started(action("store", key="k", value="v") | {"evidence": [flag("looked_at")]})
+    found = runs.next_step(run_id, principal=ADA)
+    assert found.todo is not None
+    assert (found.state, found.todo.kind) == ("step", "instruction")
+    assert do(run_id).status == "completed"
+    step = steps_of(run_id)["remember"]
+    assert (step.evidence, step.output["key"]) == ({"looked_at": True}, "k")
+
+
+def test_an_action_may_be_for_some_agents_alone():
+    run_id = started(action("store", key="k", value="v") | {"agents": ["ben"]})
+    assert runs.next_step(run_id, principal=ADA).state == "busy"
+    assert runs.next_step(run_id, principal=BEN).state == "over"
+    assert steps_of(run_id)["remember"].done_by == "ben"
+
+
+def test_an_action_may_undo_a_step():
+    undo = {"title": "Note it", "kind": "memory", "action": {"do": "store", "with": {"key": "undone", "value": 1}}}
+    run_id = started({"id": "a", "rollback": undo}, {"id": "b", "on_failure": "roll_back"})
+    do(run_id)
+    found = runs.next_step(run_id, principal=ADA)
+    runs.fail(run_id, "b", principal=ADA, lease=found.lease_token or 0, error="x")
+    assert runs.next_step(run_id, principal=ADA).state == "over"
+    assert run_of(run_id).status == "rolled_back"
+    assert entries.retrieve(key="undone", principal=ADA).value == 1

@@ -88,7 +88,7 @@ class EditorViews(DeskPages):
         if name == "as":
             switch(form, what if what in MODES else "form")
         elif name == "check":
-            self.check(form, principal)
+            self.check_form(form, principal)
         elif name == "see":
             self.see(form, what)
         else:
@@ -101,7 +101,7 @@ class EditorViews(DeskPages):
         title = f"Draft of {form.procedure.name}" if form.procedure else "New procedure"
         return self.shown(request, "procedures/editor.html", title, status=status, form=form, procedure=form.procedure)
 
-    def check(self, form: Form, principal: Principal) -> None:
+    def check_form(self, form: Form, principal: Principal) -> None:
         """What would prevent publishing, or is worth a look; nothing is saved."""
         readable = document_in(form) or what_is_readable(form)
         found = drafts.problems_of(readable, principal=principal) if readable else []

@@ -50,20 +50,8 @@ def document(port: int) -> dict[str, Any]:
         "summary": "Followed while processes are killed.",
         "steps": [
             {"id": "first", "title": "First", "evidence": evidence},
-            {
-                "id": "call",
-                "title": "Call",
-                "kind": "http",
-                "request": called,
-                "on_failure": "retry",
-                "max_attempts": 20,
-            },
-            {
-                "id": "note",
-                "title": "Note",
-                "kind": "memory",
-                "action": {"do": "store", "with": {"key": "d", "value": 1}},
-            },
+            {"id": "call", "title": "Call", "kind": "http", "request": called, **tried},
+            {"id": "note", "title": "Note", "kind": "memory", "action": stored},
             {"id": "second", "title": "Second", "evidence": evidence},
             {"id": "third", "title": "Third"},
         ],

@@ -33,6 +33,7 @@ LISTS = [
     "access/apikey",
     "access/auditevent",
     "sync/delivery",
+    "procedures_app/runevent",
     "sync/jobrun",
     "auth/user",
 ]
@@ -43,7 +44,10 @@ def test_signing_in_leads_to_what_needs_a_human(browser: Browser, hub: Hub) -> N
     visitor = watched(context.new_page(), hub)
     sign_in(visitor.page, hub)
     waiting = visitor.page.locator(".hub-row-text strong").all_inner_texts()
-    assert waiting[:4] == ["Overdue conflict", "Critical conflicts", "Parked deliveries", "Hand-off came back"]
+    assert waiting[:6] == [
+        "Overdue conflict", "Critical conflicts", "Overdue approval", "Parked deliveries", "Failed run",
+        "Hand-off came back",
+    ]  # fmt: skip
     context.close()
     assert visitor.complaints == []
 
@@ -66,6 +70,10 @@ def test_every_list_and_its_first_page_are_quiet(visitor: Watched) -> None:
         "agents_app/conflict/",
         "agents_app/conflict/{conflict_clash}/change/",
         "agents_app/conflict/{conflict_three}/change/",
+        "procedures_app/run/",
+        "procedures_app/run/{run_hostile}/change/",
+        "procedures_app/approval/",
+        "procedures_app/approval/{approval}/change/",
         "agents_app/conflict/{hostile_conflict}/change/",
     ],
 )

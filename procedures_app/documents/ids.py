@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from difflib import SequenceMatcher
 from typing import Any
 
 from procedures_app.documents import names
 
-#: Titles at least this alike name the same step (ratio of matching characters, 0 to 1).
+#: Titles at least this alike name the same step.
 LIKE = 0.6
-#: Titles are compared up to this length: comparing takes quadratic time.
-MOST_STEPS, COMPARED = 100, 60
+MOST_STEPS = 100
+#: Titles are compared up to this length.
+COMPARED = 100
 
 
 def with_ids(data: dict[str, Any], over: dict[str, Any] | None) -> dict[str, Any]:
@@ -38,26 +38,31 @@ def title_of(step: dict[str, Any]) -> str:
 
 
 def same_steps(titles: list[str], over: dict[str, Any] | None, taken: set[str]) -> dict[int, str]:
-    """Which title is which step of ``over``: the most alike first, then in order. Deterministic."""
-    known = [(n, step) for n, step in enumerate(over["steps"] if over else ()) if step["id"] not in taken]
-    pairs = [
-        (-likeness(title, step["title"]), abs(place - n), place, n, step["id"])
-        for place, title in enumerate(titles)
-        for n, step in known
-    ]
+    """Which title is which step of ``over``: the most alike first, then the nearest. Deterministic."""
+    known = [(n, step["id"], pairs_of(step["title"])) for n, step in enumerate(over["steps"] if over else ())]
+    wanted = [(place, pairs_of(title)) for place, title in enumerate(titles)]
+    candidates = sorted(
+        (-likeness(said, there), abs(place - n), place, n, step_id)
+        for place, said in wanted
+        for n, step_id, there in known
+        if step_id not in taken
+    )
     found: dict[int, str] = {}
-    for minus, _, place, _, step_id in sorted(pairs):
+    for minus, _, place, _, step_id in candidates:
         if -minus >= LIKE and place not in found and step_id not in found.values():
             found[place] = step_id
     return found
 
 
-def likeness(one: str, other: str) -> float:
-    first, second = (" ".join(text.casefold().split())[:COMPARED] for text in (one, other))
-    if first == second:
-        return 1.0
-    matcher = SequenceMatcher(None, first, second, autojunk=False)
-    return matcher.ratio() if matcher.quick_ratio() >= LIKE else 0.0
+def pairs_of(title: str) -> frozenset[str]:
+    """The pairs of neighboring characters, with the ends of the text counted as characters."""
+    text = f" {' '.join(title.casefold().split())[:COMPARED]} "
+    return frozenset(text[n : n + 2] for n in range(len(text) - 1))
+
+
+def likeness(one: frozenset[str], other: frozenset[str]) -> float:
+    """Dice's coefficient: what both have, of what they have on average. 0 to 1."""
+    return 2 * len(one & other) / (len(one) + len(other))
 
 
 def new_id(title: str, index: int, taken: set[str]) -> str:

@@ -7,12 +7,14 @@ asks a person for approval is a confirmation.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
-from procedures_app.documents import names
+from procedures_app.documents import ids, names
+from procedures_app.documents.problems import DocumentInvalid
 
+LONGEST_LINE = 20_000
 LONGEST_TITLE, LONGEST_SENTENCE, LONGEST_ASKED, LONGEST_EVIDENCE = 80, 120, 500, 1_000
 HEADING = re.compile(r"#{1,6}[ \t]+(\S.*)")
 NUMBERED = re.compile(r"([ \t]*)(?:step[ \t]+)?\d{1,3}[.):][ \t]+(\S.*)", re.IGNORECASE)
@@ -63,7 +65,10 @@ class Item:
 
 def load(text: str) -> dict[str, Any]:
     """The document as data; whoever reads it gives the steps their ids."""
-    lines = [line.expandtabs(4).rstrip() for line in text.split("\n")]
+    plain = text.split("\n")
+    if longest := next((n for n, line in enumerate(plain, 1) if len(line) > LONGEST_LINE), 0):
+        raise DocumentInvalid([(f"line {longest}", f"This line has more than {LONGEST_LINE} characters.")])
+    lines = [line.expandtabs(4).rstrip() for line in plain]
     start = first_item(lines)
     said = head(lines[: start[0]])
     return said | {"steps": [step_of(item) for item in items(lines[start[0] :], start[1])]}
@@ -104,9 +109,15 @@ def items(lines: list[str], begins: Callable[[str], re.Match[str] | None]) -> li
         match = begins(line)
         if match and len(match[1]) <= outermost + 1:
             found.append(Item(match[2]))
+            refuse_too_many(found)
         elif found:
             found[-1].more.append(line)
     return found
+
+
+def refuse_too_many(found: Sized) -> None:
+    if len(found) > ids.MOST_STEPS:
+        raise DocumentInvalid([("steps", f"At most {ids.MOST_STEPS} of them.")])
 
 
 def step_of(item: Item) -> dict[str, Any]:

@@ -24,10 +24,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from agents_app.resolution.equality import equal
-from procedures_app.documents import yaml_text
+from procedures_app.documents import ids, yaml_text
 from procedures_app.documents.problems import DocumentInvalid
 
 TITLE = re.compile(r"#[ \t]+(\S.*)")
@@ -69,16 +70,19 @@ def load(text: str) -> dict[str, Any]:
 
 
 def has_steps(text: str) -> bool:
-    return len(list(sections(text.split("\n")))) > 1
+    return any(True for _ in islice(sections(text.split("\n")), 1, None))
 
 
 def sections(lines: Iterable[str]) -> Iterator[Section]:
-    section, block, wanted = Section(), None, HEAD_BLOCK
+    section, block, wanted, count = Section(), None, HEAD_BLOCK, 0
     for line in lines:
         if block:
             block = inside(block, line, section)
         elif found := STEP.fullmatch(line):
             yield section
+            count += 1
+            if count > ids.MOST_STEPS:
+                raise DocumentInvalid([("steps", f"At most {ids.MOST_STEPS} of them.")])
             section, wanted = Section(found[1].strip()), STEP_BLOCK
         elif found := FENCE.fullmatch(line):
             block = Block(found[1], settings=found[2].strip() == wanted and not section.said)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from memoryhub.access.exceptions import Invalid
 
+#: More errors help nobody.
+MOST_TOLD = 100
 Level = Literal["error", "warning"]
 
 
@@ -26,7 +29,7 @@ class DocumentInvalid(Invalid):
     code = "document_invalid"
 
     def __init__(self, errors: Iterable[tuple[str, str]]) -> None:
-        self.errors = list(errors)
+        self.errors = list(islice(errors, MOST_TOLD))
         path, message = self.errors[0]
         listed = [{"field": path or "document", "message": message} for path, message in self.errors]
         super().__init__(path or "document", f"{path}: {message}" if path else message, errors=listed)

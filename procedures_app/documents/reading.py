@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from typing import Any, TypeAlias
@@ -17,6 +18,9 @@ Document: TypeAlias = dict[str, Any]
 Errors = list[tuple[str, str]]
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]")
 DEEPEST, LONGEST = 20, 400_000
+#: What is looked at before anything is known of the shape.
+MOST_LOOKED_AT = 2_000_000
+TOO_LARGE = ("", f"The procedure is larger than {LONGEST // 1000} kB. Split it into several.")
 WORDS = {
     "missing": "This is missing.",
     "extra_forbidden": "Unknown key.",
@@ -53,13 +57,16 @@ def read(data: Any, *, over: Document | None = None) -> Document:
         raise DocumentInvalid(errors_of(error)) from error
     if errors := [*misplaced(cleaned), *doubles(shape)]:
         raise DocumentInvalid(errors)
-    return as_document(shape)
+    document = as_document(shape)
+    if len(json.dumps(document, ensure_ascii=False)) > LONGEST:
+        raise DocumentInvalid([TOO_LARGE])
+    return document
 
 
 def clean(data: Any) -> Any:
     """The same with line ends as ``\\n``. Raises DocumentInvalid for what no format could give back."""
     errors: Errors = []
-    budget = [LONGEST]
+    budget = [MOST_LOOKED_AT]
     cleaned = clean_node(data, "", 1, budget, errors)
     if errors:
         raise DocumentInvalid(errors)
@@ -71,7 +78,7 @@ def clean_node(node: Any, path: str, depth: int, budget: list[int], errors: Erro
     if depth > DEEPEST:
         errors.append((path, f"This is nested deeper than {DEEPEST} levels."))
     elif budget[0] < 0:
-        errors[:] = [("", f"The procedure is larger than {LONGEST // 1000} kB. Split it into several.")]
+        errors[:] = [TOO_LARGE]
     elif isinstance(node, str):
         return clean_text(node, path, errors)
     elif isinstance(node, dict):

@@ -14,7 +14,7 @@ import yaml
 
 from procedures_app.documents.problems import DocumentInvalid
 
-LONGEST, DEEPEST, MOST_NODES = 500_000, 24, 20_000
+LONGEST, DEEPEST, MOST_NODES = 500_000, 24, 150_000
 PLAIN: tuple[tuple[str, str, list[str]], ...] = (
     ("tag:yaml.org,2002:null", r"^(?:null|~|)$", ["n", "~", ""]),
     ("tag:yaml.org,2002:bool", r"^(?:true|false)$", ["t", "f"]),
@@ -41,7 +41,7 @@ class Loader(yaml.CSafeLoader):
         return {key.value: self.construct_object(value, deep=True) for key, value in node.value}
 
 
-class Dumper(yaml.SafeDumper):
+class Dumper(yaml.CSafeDumper):
     yaml_implicit_resolvers: dict[Any, Any] = {}
 
     def ignore_aliases(self, data: Any) -> bool:

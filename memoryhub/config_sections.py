@@ -211,7 +211,10 @@ class Notices(Section):
         "critical", description="New and escalated conflicts at least this severe are told to staff."
     )
     ageing_hours: float = Field(
-        48, ge=0, le=8760, description="An open conflict or approval older than this is told to staff, as one past due; 0: never."
+        48,
+        ge=0,
+        le=8760,
+        description="An open conflict or approval older than this is told to staff, as one past due; 0: never.",
     )
     hub_url: str = Field(
         "", pattern=r"^(https?://[^/]+.*)?$", description="Address of this hub in links; http://host:port if empty."

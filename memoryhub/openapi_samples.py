@@ -19,6 +19,7 @@ VALUES: dict[str, Any] = {
     "error_message": "",
     "changed_by": "rita",
     "kind": "deployment",
+    "known_solution": "Raise lock_timeout for migrations and run them at night.",
     "procedure": "memory-aware-deployment",
     "result": "v3.1.195 is live",
     "says": "Done yesterday (2 Mar 2026, 10:00:00 UTC) by deploy-bot, with success: v3.1.195 is live.",

@@ -9,7 +9,8 @@ from rest_framework import serializers
 from memoryhub.access.api.fields import Choice
 from memoryhub.access.api.serializers import Output
 from memoryhub.registry.api.fields import AnyValue
-from procedures_app.models import EnforcementRule, Mode, Operation, WorkRecord
+from procedures_app.api.knowledge_outputs import ErrorFieldsOutput, error_fields
+from procedures_app.models import CapturedError, EnforcementRule, Mode, Operation, Solution, WorkRecord
 from procedures_app.services import work
 from procedures_app.wording import stamp
 
@@ -137,9 +138,18 @@ class OperationOutput(Output):
     operation = OperationFields()
 
 
+class FeedbackFields(serializers.Serializer[Any]):
+    solution_id = serializers.UUIDField()
+    success_rate = serializers.FloatField(help_text="With this try in it.")
+    usage_count = serializers.IntegerField()
+
+
 class FinishedOutput(Output):
     operation = OperationRow()
     work = WorkOutput()
+    captured = ErrorFieldsOutput(allow_null=True, help_text="The error that was said; null: none was.")
+    known_solution = serializers.CharField(help_text="What is known to help with that error; empty: nothing yet.")
+    feedback = FeedbackFields(allow_null=True, help_text="The solution that was judged; null: none was.")
 
 
 class CheckedOutput(Output):
@@ -205,6 +215,18 @@ def operation_row(operation: Operation) -> dict[str, Any]:
 def operation_document(operation: Operation) -> dict[str, Any]:
     told = {"context": operation.context, "result": operation.result, "guidance": operation.guidance}
     return operation_row(operation) | told
+
+
+def captured_fields(error: CapturedError | None) -> dict[str, Any]:
+    known = error.solution.text if error and error.solution else ""
+    return {"captured": error and error_fields(error), "known_solution": known}
+
+
+def feedback_document(solution: Solution | None) -> dict[str, Any] | None:
+    if solution is None:
+        return None
+    told = {"success_rate": solution.success_rate, "usage_count": solution.usage_count}
+    return {"solution_id": str(solution.pk), **told}
 
 
 def rule_document(rule: EnforcementRule) -> dict[str, Any]:

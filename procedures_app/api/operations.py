@@ -28,6 +28,8 @@ from procedures_app.api.operation_outputs import (
     GuidanceOutput,
     OperationOutput,
     OperationRow,
+    captured_fields,
+    feedback_document,
     operation_document,
     operation_row,
     work_document,
@@ -127,6 +129,8 @@ class FinishView(HubView):
                 "success": True,
                 "operation": operation_row(finished.operation),
                 "work": work_document(finished.work),
+                **captured_fields(finished.captured),
+                "feedback": feedback_document(finished.solution),
             }
         )
 

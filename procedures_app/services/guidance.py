@@ -56,7 +56,7 @@ def contextual(
     looked = look(asked.task, asked.context, principal=principal)
     like = work.similar(looked, kind, principal=principal)
     procedures = remedies.procedures(looked, kind, principal=principal)
-    solutions = remedies.solutions(looked, principal=principal)
+    solutions = remedies.solutions(looked, asked.context, principal=principal)
     of_task = [one for one in like if not one.about]
     best = recommended(asked, of_task, procedures, solutions, principal)
     done = work.check_found(asked.task, asked.context, task_id, like, principal=principal)

@@ -19,8 +19,8 @@ from memoryhub.registry.services.drafts import check_value
 from procedures_app import wording
 from procedures_app.digests import normal, operation_digest
 from procedures_app.exceptions import OperationEnded
-from procedures_app.models import CapturedError, Operation, WorkRecord
-from procedures_app.services import enforcement, guidance, work
+from procedures_app.models import CapturedError, Operation, Solution, WorkRecord
+from procedures_app.services import enforcement, guidance, outcomes, work
 from procedures_app.services.consultations import digest_of, is_holder, new_token, proven
 from procedures_app.services.governing import may_govern
 from sessions_app.services.finding import tenant_of
@@ -43,11 +43,12 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """``captured`` is the error that was said, if one was."""
+    """``captured`` is the error that was said, ``solution`` the one that feedback was given on, if they were."""
 
     operation: Operation
     work: WorkRecord
     captured: CapturedError | None
+    solution: Solution | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,9 @@ def as_error(error: str | dict[str, Any] | None) -> dict[str, Any] | None:
 def ended(operation: Operation, outcome: Outcome, caller: Principal) -> Finished:
     now = timezone.now()
     message = (outcome.error or {}).get("message", "")
+    # what was recommended before, not what is known of the error that is said now
+    solution = outcomes.give_feedback(operation, outcome.solution_worked, principal=caller)
+    captured = outcomes.capture(operation, outcome.error, principal=caller)
     close(
         operation,
         Status.SUCCEEDED if outcome.success else Status.FAILED,
@@ -188,7 +192,7 @@ def ended(operation: Operation, outcome: Outcome, caller: Principal) -> Finished
         task_id=operation.task_id,
         created_at=now,
     )
-    return Finished(operation, done, None)
+    return Finished(operation, done, captured, solution)
 
 
 def close(operation: Operation, status: Status, at: datetime, **fields: Any) -> None:
@@ -210,7 +214,7 @@ def said_again(operation: Operation, outcome: Outcome) -> Finished:
         when = wording.when(operation.finished_at or operation.expires_at)
         raise OperationEnded(f"This operation was {operation.status} {when}; its outcome stays. Begin a new one.")
     done = operation.work.get(created_at=cast("datetime", operation.finished_at))
-    return Finished(operation, done, None)
+    return Finished(operation, done, outcomes.captured_before(operation) if message else None)
 
 
 # -- abandon, expire --------------------------------------------------------------------------------------

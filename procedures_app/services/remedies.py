@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Count, Q
 
 from memoryhub.access.principals import Principal
 from memoryhub.access.walls import behind_walls
 from procedures_app.aptness import aptness
-from procedures_app.confidence import PROCEDURE, SOLUTION, confidence
-from procedures_app.likeness import task_likeness
+from procedures_app.confidence import PROCEDURE, SOLUTION, Source, confidence
+from procedures_app.matching import task_likeness
 from procedures_app.models import Knowledge, Procedure, ProcedureVersion, Run, Solution
+from procedures_app.services import problems
 from procedures_app.services.enforcement import GENERAL
+from procedures_app.services.rates import VERIFIED_COUNTS
 from procedures_app.services.similar import Looked, agent_reach
 
 #: Procedures for the very kind of work are looked at even where words and meaning found others.
 MOST_OF_KIND = 20
 #: Knowledge less like the task is not shown.
 LIKE_PROBLEM = 0.5
+#: So much of the error in a context is read, in characters.
+LONGEST_ERROR = 65_536
+#: Where a context says what went wrong.
+ERROR_FIELDS = ("error", "error_message", "exception", "traceback", "stack_trace")
 FAILED = (Run.Status.FAILED, Run.Status.ROLLED_BACK)
 
 
@@ -66,17 +73,12 @@ def procedure_advised(row: Procedure, looked: Sequence[Looked], kind: str, good:
     known = f"{version.title}. {version.summary} {' '.join(version.tags)}"
     of_task, meant_for = (None if name == GENERAL else name for name in (kind, version.kind))
     likeness = max(
-        aptness(one.asked, known, cosine_of(one, row.pk), kind=of_task, meant_for=meant_for) for one in looked
+        aptness(one.asked, known, one.cosine_of(row.pk), kind=of_task, meant_for=meant_for) for one in looked
     )
     apt = "It is for this kind of work" if of_task and of_task == meant_for else "It speaks of such a task"
     why = f"{apt}; {history(good, bad)}"
     document = procedure_document(row) | {"why": why, "required": False, "likeness": round(likeness, 4)}
     return Advised(confidence(PROCEDURE, likeness=likeness, successes=good, failures=bad), document)
-
-
-def cosine_of(looked: Looked, id_: UUID) -> float | None:
-    hit = looked.hits.get(id_)
-    return hit.cosine if hit else None
 
 
 def history(good: int, bad: int) -> str:
@@ -108,9 +110,10 @@ def published(name: str, *, principal: Principal) -> dict[str, Any]:
 # -- solutions --------------------------------------------------------------------------------------------
 
 
-def solutions(looked: Sequence[Looked], *, principal: Principal) -> list[Advised]:
+def solutions(looked: Sequence[Looked], context: Any, *, principal: Principal) -> list[Advised]:
     """What is known to help: with the error that the context names, then with what is like the task."""
-    known = of_likeness(looked, principal=agent_reach(principal))
+    reach = agent_reach(principal)
+    known = [*of_error(context, principal=reach), *of_likeness(looked, principal=reach)]
     best: dict[UUID, tuple[float, Advised]] = {}
     for solution, likeness, advised in known:
         if solution.pk not in best or best[solution.pk][0] < likeness:
@@ -119,6 +122,29 @@ def solutions(looked: Sequence[Looked], *, principal: Principal) -> list[Advised
 
 
 Found = tuple[Solution, float, Advised]
+
+
+def of_error(context: Any, *, principal: Principal) -> list[Found]:
+    message = error_in(context).strip()
+    if not message:
+        return []
+    # the end of a long one says what went wrong
+    matches = problems.match(message[-LONGEST_ERROR:], principal=principal)
+    return [
+        solution_found(solution, match.knowledge, match.confidence, f"the error is a known one ({match.why})")
+        for match in matches
+        for solution in match.solutions[:1]
+    ]
+
+
+def error_in(context: Any) -> str:
+    """The error that a context tells of, as a text."""
+    if not isinstance(context, dict):
+        return ""
+    told = next((context[name] for name in ERROR_FIELDS if context.get(name)), "")
+    if isinstance(told, dict):
+        told = told.get("message", "")
+    return told if isinstance(told, str) else ""
 
 
 def of_likeness(looked: Sequence[Looked], *, principal: Principal) -> list[Found]:
@@ -136,12 +162,20 @@ def of_likeness(looked: Sequence[Looked], *, principal: Principal) -> list[Found
 
 def problem_likeness(knowledge: Knowledge, looked: Sequence[Looked]) -> float:
     text = f"{knowledge.title}. {knowledge.problem_description}"
-    apt = [aptness(one.asked, text, cosine_of(one, knowledge.pk), kind=None, meant_for=None) for one in looked]
+    apt = [aptness(one.asked, text, one.cosine_of(knowledge.pk), kind=None, meant_for=None) for one in looked]
     return max(*apt, task_likeness(looked[0].asked, knowledge.title, None, same_kind=False))
 
 
+def by_settings() -> Source:
+    prior = settings.CONFIG.procedures
+    return replace(SOLUTION, successes=prior.prior_successes, failures=prior.prior_failures)
+
+
 def solution_found(solution: Solution, knowledge: Knowledge, likeness: float, because: str) -> Found:
-    sure = confidence(SOLUTION, likeness=likeness, successes=solution.successes, failures=solution.failures)
+    verified = bool(solution.verified_by or knowledge.verified_by)
+    # a person's word counts like some successes
+    good = solution.successes + VERIFIED_COUNTS * verified
+    sure = confidence(by_settings(), likeness=likeness, successes=good, failures=solution.failures)
     tried = solution.successes + solution.failures
     told = f"it helped in {solution.successes} of {tried} tries." if tried else "nobody has said yet whether it helps."
     document = {
@@ -154,7 +188,7 @@ def solution_found(solution: Solution, knowledge: Knowledge, likeness: float, be
         "knowledge": str(knowledge.pk),
         "success_rate": round(solution.success_rate, 4),
         "tried": tried,
-        "verified": bool(solution.verified_by or knowledge.verified_by),
+        "verified": verified,
         "likeness": round(likeness, 4),
     }
     return solution, likeness, Advised(sure, document)

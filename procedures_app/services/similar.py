@@ -36,6 +36,10 @@ class Looked:
     degraded: bool
     pieces: tuple[str, ...] = ()
 
+    def cosine_of(self, id_: UUID) -> float | None:
+        hit = self.hits.get(id_)
+        return hit.cosine if hit else None
+
     def of_kind(self, kind: str) -> list[Hit]:
         return [hit for hit in self.hits.values() if hit.kind == kind]
 

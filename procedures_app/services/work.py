@@ -19,7 +19,7 @@ from memoryhub.registry.services.drafts import check_value
 from procedures_app import wording
 from procedures_app.digests import normal, work_digest
 from procedures_app.indexing import Indexed, put
-from procedures_app.likeness import task_likeness
+from procedures_app.matching import task_likeness
 from procedures_app.models import Operation, WorkRecord
 from procedures_app.particulars import same_particulars
 from procedures_app.services import enforcement
@@ -264,21 +264,16 @@ def similar(looked: Sequence[Looked], kind: str | None, *, principal: Principal)
 
 
 def compared(row: WorkRecord, looked: Sequence[Looked], kind: str | None) -> Similar:
-    """How like the task it is; or, if that is nothing, how like a piece of its context."""
-    whole = Similar(row, max(likeness(one, row, kind) for one in looked))
+    """How like the task it is; or, if that is little, how like a piece of its context."""
+    alone = looked[0]
+    same_kind = kind is None or row.kind == kind
+    whole = Similar(row, task_likeness(alone.asked, row.action, alone.cosine_of(row.pk), same_kind=same_kind))
     if whole.likeness >= LIKE_WORK:
         return whole
     pieces = [piece for one in looked for piece in one.pieces]
     alike = [(task_likeness(piece, row.action, None, same_kind=False), piece) for piece in pieces]
     best, piece = max(alike, default=(0.0, ""))
     return Similar(row, best, piece) if best >= LIKE_PIECE else whole
-
-
-def likeness(looked: Looked, row: WorkRecord, kind: str | None) -> float:
-    hit = looked.hits.get(row.pk)
-    if hit is None:
-        return 0.0
-    return task_likeness(looked.asked, row.action, hit.cosine, same_kind=kind is None or row.kind == kind)
 
 
 def may_be_same(record: WorkRecord, action: str, given: Any) -> bool:

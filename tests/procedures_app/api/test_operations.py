@@ -68,6 +68,9 @@ def test_an_error_is_a_text_or_an_object(api: MakeClient, error: Any):
     done = finish(alden, begin(alden)["consultation_token"], success=False, error=error)
     assert done.status_code == 200
     assert done.json()["operation"]["error_message"] == ("boom" if error else "")
+    captured = done.json()["captured"]
+    assert (captured["message"] if captured else None) == ("boom" if error else None)
+    assert (done.json()["known_solution"], done.json()["feedback"]) == ("", None)
 
 
 @pytest.mark.parametrize("error", [5, [], {}, {"message": 5}, {"message": "a", "what": 1}])

@@ -81,12 +81,12 @@ class Hub:
     def output(self) -> str:
         return (self.home / "output.log").read_text(errors="replace")[-4000:]
 
-    def manage(self, *arguments: str) -> str:
-        """Runs a management command in this hub's environment; its standard output."""
+    def manage(self, *arguments: str, **variables: str) -> str:
+        """Runs a management command in this hub's environment and ``variables``; its standard output."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
-            env=self.environment,
+            env=self.environment | variables,
             capture_output=True,
             text=True,
             check=False,

@@ -3,7 +3,9 @@
 ``MEMORYHUB_URL`` and ``MEMORYHUB_API_KEY`` in the environment name the hub and the key; both can be
 passed instead.
 
-- ``MemoryClient``: entries, locks and conflicts, synchronous.
+- ``MemoryClient``: entries, locks, conflicts, knowledge, operations, procedures and runs; synchronous.
+- ``MemoryClient.operation``: one piece of work, for ``with``: memory is consulted, and learns.
+- ``PersistentMemoryFramework``, ``PersistentMemory``, ``BaseAgent``: the published framework, as coroutines.
 - ``Replica``: a copy of an agent's slice in a file; reads in-process, writes offline, syncs.
 - ``create_multi_agent_coordinator``: several agents that share memory, kept in step, as coroutines.
 - ``get_memory_coordinator``, ``get_session_manager``: the same memory and sessions as coroutines.
@@ -25,14 +27,18 @@ A refusal of the hub is a ``HubError`` with a stable ``code``; a hub that is awa
 from memoryhub_client.client import MemoryClient
 from memoryhub_client.coordinator import MemoryCoordinator, get_memory_coordinator
 from memoryhub_client.errors import HubError
+from memoryhub_client.framework import MemoryType, PersistentMemoryFramework, memory_integration
 from memoryhub_client.locks import Lock, NotLocked
 from memoryhub_client.memory_sync import ConflictResolution, MemorySyncService, create_memory_sync_service
 from memoryhub_client.multi_agent import MemoryAllocation, MultiAgentCoordinator, create_multi_agent_coordinator
+from memoryhub_client.operations import Operation
+from memoryhub_client.persistent import BaseAgent, PersistentMemory, initialize_session
 from memoryhub_client.replica import Replica, ReplicaError, SyncReport
 from memoryhub_client.sessions import SessionManager, get_session_manager
 from memoryhub_client.shapes import ContextEntry, ContextScope, MemoryLayer
 
 __all__ = [
+    "BaseAgent",
     "ConflictResolution",
     "ContextEntry",
     "ContextScope",
@@ -43,8 +49,12 @@ __all__ = [
     "MemoryCoordinator",
     "MemoryLayer",
     "MemorySyncService",
+    "MemoryType",
     "MultiAgentCoordinator",
     "NotLocked",
+    "Operation",
+    "PersistentMemory",
+    "PersistentMemoryFramework",
     "Replica",
     "ReplicaError",
     "SessionManager",
@@ -53,4 +63,6 @@ __all__ = [
     "create_multi_agent_coordinator",
     "get_memory_coordinator",
     "get_session_manager",
+    "initialize_session",
+    "memory_integration",
 ]

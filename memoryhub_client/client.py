@@ -6,23 +6,26 @@ import http.client
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
-from uuid import UUID, uuid4
+from typing import Any, ParamSpec, Self, TypeVar
+from uuid import uuid4
 
 from memoryhub_client.coordinator import without_none
 from memoryhub_client.errors import HubError
+from memoryhub_client.knowledge import Id, Json, KnowledgeCalls
 from memoryhub_client.locks import Lock
+from memoryhub_client.operations import Operation, consulted
+from memoryhub_client.procedures import ProcedureCalls
 from memoryhub_client.transport import Transport, segment
 
-Id = UUID | str
-Json = dict[str, Any]
+P = ParamSpec("P")
+R = TypeVar("R")
 #: answers that a later try may better: too many requests, no database
 PASSING = (429, 502, 503, 504)
 LONGEST_WAIT_SECONDS = 5.0
 FIRST_WAIT_SECONDS = 0.2
 
 
-class MemoryClient:
+class MemoryClient(KnowledgeCalls, ProcedureCalls):
     """One hub, seen with one key; safe to share between threads.
 
     ``url`` and ``api_key`` default to ``MEMORYHUB_URL`` and ``MEMORYHUB_API_KEY``; ``agent_id`` names the acting
@@ -74,6 +77,21 @@ class MemoryClient:
                     raise
                 self._sleep(pause(problem, tries - left - 1))
         raise AssertionError("unreachable")
+
+    # operations
+
+    def operation(self, task: str, *, kind: str | None = None, **about: Any) -> Operation:
+        """One piece of work, for ``with``: memory is consulted at its beginning and learns from its end.
+
+        ``about``: context, task_id, session_id, user_id.
+        """
+        return Operation(self, task, kind=kind, **about)
+
+    def consulted(
+        self, task: str = "", *, kind: str | None = None, **about: Any
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]:
+        """A decorator: every call of the function is an operation. ``task`` may name arguments: "Deploy {version}"."""
+        return consulted(self, task, kind=kind, **about)
 
     # entries
 

@@ -69,6 +69,10 @@ def without_none(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+def without_success(answer: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in answer.items() if name != "success"}
+
+
 @lru_cache(maxsize=8)
 def get_memory_coordinator(
     url: str | None = None, api_key: str | None = None, agent_id: str | None = None

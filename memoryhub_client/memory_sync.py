@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from memoryhub_client.client import MemoryClient
-from memoryhub_client.coordinator import without_none
+from memoryhub_client.coordinator import without_none, without_success
 from memoryhub_client.errors import HubError
 from memoryhub_client.locks import Lock
 from memoryhub_client.transport import segment
@@ -212,7 +212,3 @@ def create_memory_sync_service(
 ) -> MemorySyncService:
     """``url`` and ``api_key`` default to ``MEMORYHUB_URL`` and ``MEMORYHUB_API_KEY``."""
     return MemorySyncService(MemoryClient(url, api_key, timeout=timeout))
-
-
-def without_success(answer: Json) -> Json:
-    return {name: value for name, value in answer.items() if name != "success"}

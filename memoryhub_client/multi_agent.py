@@ -11,9 +11,9 @@ from typing import Any, Self
 from uuid import UUID
 
 from memoryhub_client.client import MemoryClient
-from memoryhub_client.coordinator import without_none
+from memoryhub_client.coordinator import without_none, without_success
 from memoryhub_client.errors import HubError
-from memoryhub_client.memory_sync import Json, MemorySyncService, without_success
+from memoryhub_client.memory_sync import Json, MemorySyncService
 from memoryhub_client.transport import segment
 
 logger = logging.getLogger(__name__)

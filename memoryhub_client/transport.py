@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 from uuid import uuid4
 
+from memoryhub_client import consultation
 from memoryhub_client.errors import HubError
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -50,7 +51,7 @@ class Transport:
         given = {name: value for name, value in query.items() if value is not None}
         if given:
             target += "?" + urlencode(given)
-        sent = self.headers(method) | dict(headers or {})
+        sent = self.headers(method) | consultation.headers() | dict(headers or {})
         status, raw, wait = self._send(method, target, None if body is None else json.dumps(body).encode(), sent)
         answer = parse(raw)
         if status >= 400:

@@ -20,9 +20,10 @@ class ProceduresConfig(AppConfig):
         from memoryhub.access import consulting
         from memoryhub.search import presenters
         from memoryhub.sync import jobs
-        from procedures_app import indexing
+        from procedures_app import briefing, indexing
         from procedures_app.noticed_approvals import NoticedApprovals
         from procedures_app.services import enforcement
+        from sessions_app import hooks
 
         news.register("run", "procedures_app.view_run")
         noticed.register(NoticedApprovals())
@@ -30,5 +31,8 @@ class ProceduresConfig(AppConfig):
         presenters.register("knowledge", indexing.knowledge)
         presenters.register("work", indexing.work)
         presenters.register("procedure", indexing.procedures)
+        hooks.briefing_part("active_procedures", briefing.active_procedures)
+        hooks.briefing_part("errors", briefing.recent_errors)
+        hooks.keep_errors(briefing.keep_errors)
         for name, work, pause, description, limit in JOBS:
             jobs.register(jobs.Job(name, f"procedures_app.services.{work}", pause, description, limit))

@@ -93,7 +93,7 @@ class KnowledgeView(HubView):
         rows = knowledge.of(
             principal=principal,
             knowledge_type=data.get("knowledge_type"),
-            tags=[data["tag"]] if "tag" in data else None,
+            tags=[tag.strip() for tag in data["tag"].split(",") if tag.strip()] if "tag" in data else None,
             verified=data["verified"],
             status=data["status"],
             error_type=data.get("error_type"),

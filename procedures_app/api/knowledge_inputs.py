@@ -63,7 +63,7 @@ class KnowledgeChangeInput(Input):
 
 class KnowledgeQuery(CallerInput, PageQuery):
     knowledge_type = Choice(Knowledge.Type.values, required=False, help_text="Only of this type.")
-    tag = Text(required=False, max_length=200, help_text="Only with this tag.")
+    tag = Text(required=False, max_length=2_000, help_text="A tag that it has; several, with commas: all of them.")
     status = Choice(
         Knowledge.Status.values, default=Knowledge.Status.ACTIVE.value, help_text="Active ones if left out."
     )

@@ -24,6 +24,7 @@ FEW, MANY = 10, 50
 #: Recent memory is what the caller may see of this many latest changes in the tenant.
 LATEST_CHANGES = 2000
 SHOWN_CHARACTERS = 300
+SYSTEM = ContextSnapshot.ContextType.SYSTEM
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def briefing(*, principal: Principal, session_id: str | None = None) -> Briefing
         session_id=about,
         context=last_context(session, principal) if session else None,
         todos=todos(session if session_id else None, principal),
-        status=status(principal),
+        status=status(principal) | reported(session, principal),
         errors=list(lists.snapshots(principal=principal, session_id=session_id, context_type="error")[:FEW]),
         decisions=list(lists.decisions(principal=principal, session_id=about)[:FEW]) if about else [],
         handoffs=list(waiting(session, principal)[:MANY]),
@@ -72,7 +73,9 @@ def last_session(principal: Principal) -> Session | None:
 
 
 def last_context(session: Session, principal: Principal) -> dict[str, Any]:
-    latest = lists.snapshots(principal=named(session, principal), session_id=session.session_id).first()
+    kept = lists.snapshots(principal=named(session, principal), session_id=session.session_id)
+    # how the systems stood is no context to go on from, unless there is nothing else
+    latest = kept.exclude(context_type=SYSTEM).first() or kept.first()
     return {
         "session_status": session.status,
         "last_activity": session.last_activity,
@@ -131,6 +134,18 @@ def as_memory(entry: ContextEntry) -> dict[str, Any]:
         "author": entry.author,
         "sync_version": entry.sync_version,
         "updated_at": entry.updated_at,
+    }
+
+
+def reported(session: Session | None, principal: Principal) -> dict[str, Any]:
+    """How agents said last that their systems stand."""
+    if session is None:
+        return {"reported": None, "reported_at": None}
+    kept = lists.snapshots(principal=named(session, principal), session_id=session.session_id, context_type=SYSTEM)
+    latest = kept.first()
+    return {
+        "reported": latest.context_data if latest else None,
+        "reported_at": latest.timestamp if latest else None,
     }
 
 

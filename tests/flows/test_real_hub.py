@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.hub import ROOT, Hub
 from benchmarks.kill_drill import drill
+from tests.flows.follow_and_prove import PROCEDURE, Journey
 
 TOUR = re.compile(r"## Five minutes\n(.*?)\n## ", re.DOTALL)
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
@@ -41,6 +42,29 @@ def test_nothing_acknowledged_is_lost_or_doubled_when_processes_are_killed(real_
     assert report.clean, report
     assert report.acknowledged >= 1000
     assert sum(report.kills.values()) == 4
+
+
+def test_from_an_error_to_a_proof_through_kills(real_hub: Hub) -> None:
+    journey = Journey(real_hub)
+    journey.establish()
+    solution = journey.meet_the_error()
+    journey.kill()
+    operation, rate = journey.consult()
+    run_id = journey.begin_run(operation.token)
+    journey.try_to_skip(run_id, operation.token)
+    journey.kill()
+    journey.approve()
+    run = journey.complete(run_id)
+    assert (run["status"], run["deviations"], run["compliant"]) == ("completed", 1, False)
+    assert [step["status"] for step in run["steps"]] == ["done", "skipped", "done"]
+    ended = operation.finish()
+    assert ended["operation"]["status"] == "succeeded"
+    told = journey.second.solution_feedback(solution, worked=True, error_id=journey.error_id)["solution"]
+    assert rate < told["success_rate"] < 1
+    proof = journey.second.call("GET", "/memory/procedures/compliance", procedure=PROCEDURE)
+    journey.close()
+    [shown] = proof["procedures"]
+    assert (shown["completed"], shown["compliant"], shown["skips_approved"]) == (1, 0, 1)
 
 
 def test_the_readme_names_only_commands_that_exist() -> None:

@@ -15,12 +15,14 @@ from memoryhub.registry.services.drafts import Draft
 from memoryhub.search.services import search as searching
 from procedures_app.documents import placeholders
 from procedures_app.models import StepRun
+from procedures_app.services import knowledge
 from procedures_app.services.runs import moving, work
 from procedures_app.services.runs.held import HeldRun
 
 STORED = ("key", "value", "scope", "layer", "category", "tags", "importance", "memory_type", "metadata", "priority")
 RETRIEVED = ("key", "scope")
 SEARCHED = ("query", "mode", "limit")
+CAPTURED = ("title", "content", "knowledge_type", "tags", "importance", "solution", "error")
 #: Beside these, every action may name whom it speaks about.
 NAMING = ("user_id", "session_id")
 Given = Mapping[str, Any]
@@ -77,8 +79,14 @@ def search(given: Given, principal: Principal) -> dict[str, Any]:
     return {"results": json.loads(json.dumps(answer.results, default=str)), "notice": answer.notice}
 
 
+def capture_knowledge(given: Given, principal: Principal) -> dict[str, Any]:
+    captured = knowledge.capture(**only(given, CAPTURED, "title", "content"), principal=principal)
+    return {"knowledge_id": str(captured.knowledge.pk), "title": captured.knowledge.title, "created": captured.created}
+
+
 ACTIONS: dict[str, Callable[[Given, Principal], dict[str, Any]]] = {
     "store": store,
     "retrieve": retrieve,
     "search": search,
+    "capture_knowledge": capture_knowledge,
 }

@@ -219,6 +219,9 @@ def test_saving_keeps_memories_errors_and_the_status_in_one_transaction(worker, 
     assert saved.status is not None
     assert (saved.status.context_type, saved.status.context_data) == ("system", {"staging": "green"})
     found = briefing(principal=worker)
+    assert found.status["reported"] == {"staging": "green"}
+    assert found.context is not None
+    assert found.context["snapshot"] != {"staging": "green"}
     assert [(memory["key"], memory["content"]) for memory in found.recent_memory] == [("cause", "cookie not renewed")]
 
     wrong = Also(memories=[Draft(key="kept", value=1), Draft(key="wrong", value=float("nan"))], status={})

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from memoryhub.registry.services import entries
 from memoryhub.registry.services.drafts import Draft
-from procedures_app.services import runs
+from procedures_app.documents.step_checking import ACTION_NEEDS
+from procedures_app.exceptions import DraftHasErrors
+from procedures_app.services import knowledge, runs
+from procedures_app.services.runs.remembering import ACTIONS
 from tests.procedures_app.following import ADA, BEN, acting_as, decide, do, flag, publish, run_of, statuses, steps_of
 
 pytestmark = pytest.mark.usefixtures("tenant")
@@ -56,11 +60,10 @@ def test_a_caller_who_may_not_read_finds_nothing():
     assert "'read'" in steps_of(run_id)["remember"].error
 
 
-def test_what_the_action_does_not_know_fails_the_step():
-    run_id = started(action("store", key="k", value="v", colour="blue"))
-    runs.next_step(run_id, principal=ADA)
-    assert "colour" in steps_of(run_id)["remember"].error
-    assert run_of(run_id).status == "waiting"
+def test_what_the_action_does_not_know_is_never_published():
+    with pytest.raises(DraftHasErrors) as refused:
+        started(action("store", key="k", value="v", colour="blue"))
+    assert "colour" in str(refused.value.extra["errors"])
 
 
 def test_an_action_without_its_value_fails():
@@ -96,3 +99,19 @@ def test_an_action_may_undo_a_step():
     assert runs.next_step(run_id, principal=ADA).state == "over"
     assert run_of(run_id).status == "rolled_back"
     assert entries.retrieve(key="undone", principal=ADA).value == 1
+
+
+def test_a_run_captures_knowledge_that_stays():
+    content = {"error": "KeyError: 'session_id'", "solution": "Start the session first."}
+    run_id = started(
+        action("capture_knowledge", title="{{inputs.service}} lost its session", content=content), {"id": "ship"}
+    )
+    runs.next_step(run_id, principal=ADA)
+    output = steps_of(run_id)["remember"].output
+    assert (output["title"], output["created"]) == ("api lost its session", True)
+    kept = knowledge.get(UUID(output["knowledge_id"]), principal=BEN)
+    assert (kept.solution, kept.author) == ("Start the session first.", "ada")
+
+
+def test_every_action_that_may_be_written_can_be_carried_out():
+    assert set(ACTIONS) == set(ACTION_NEEDS)

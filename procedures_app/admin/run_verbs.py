@@ -38,6 +38,7 @@ VERBS = (
          available=lambda run: is_open(run) and not is_paused(run), icon="pause"),
     Verb("resume", "Resume", "Agents may go on with the run where it was paused.", resume, reason="optional",
          available=is_paused, icon="play_arrow"),
-    Verb("cancel", "Cancel", "The run ends here, for good: nothing is rolled back, and the work that asked for it "
-         "lacks a completed run.", cancel, reason="required", danger=True, available=is_open, icon="block"),
+    Verb("cancel", "End the run", "It is cancelled where it stands, for good: nothing is rolled back, and the work "
+         "that asked for it lacks a completed run.", cancel, reason="required", danger=True, available=is_open,
+         icon="block"),
 )  # fmt: skip

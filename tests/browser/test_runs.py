@@ -214,6 +214,6 @@ def test_who_may_only_look_finds_nothing_to_press(browser: Browser, hub: Hub) ->
     expect(page.locator("body")).to_contain_text("Your role may look at approvals, not decide them.")
     assert page.locator("[form=decide][type=submit]").count() == 0
     page = visitor.open(f"procedures_app/run/{hub.made['run_open']}/change/")
-    assert page.get_by_role("button", name="Cancel").count() == 0
+    assert page.get_by_role("button", name="End the run").count() == 0
     context.close()
     assert visitor.complaints == []

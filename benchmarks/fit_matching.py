@@ -12,13 +12,14 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.detection_pairs import remembering
-from benchmarks.error_texts import Candidate, Labelled, Near, errors, searches
+from benchmarks.error_texts import Candidate, Labelled, Near, errors, searches, with_names
 from procedures_app.matching import features as described
 from procedures_app.matching import weights
 from procedures_app.matching.features import features, reading
@@ -27,6 +28,7 @@ from procedures_app.matching.ranking import lead
 TARGET = Path(__file__).parent.parent / "procedures_app" / "matching" / "weights.py"
 RIDGE, STEPS = 3.0, 60
 THRESHOLDS = (0.3, 0.5, 0.7, 0.8, 0.9)
+UNKNOWN_PROGRAMS = 0.5  #: so much count the texts as a program prints them that no rule knows
 COMMON = 2  #: a word of fewer problems is as rare as one never seen
 
 
@@ -37,7 +39,7 @@ def main() -> None:
     reading.cache_clear()
     tables: dict[str, list[float]] = {}
     for name, near in (("WORDS_ONLY", None), ("WITH_COSINE", cosines())):
-        tried = searches(found, near)
+        tried = [*searches(found, near), *lighter(searches(with_names(found), near))]
         others = [one for search in tried for one in search if not equal(one)]
         rows, labels = matrix(others), np.array([float(one.same) for one in others])
         share = np.array([one.weight for one in others])
@@ -46,8 +48,12 @@ def main() -> None:
         tables[f"FIRST_{name}"] = first(tried, dict(zip(map(id, others), held.tolist(), strict=True)))
         report(name, logistic(platt_of(held, tables[f"CALIBRATION_{name}"])), labels, share)
         tables[name] = fit(rows, labels, share).tolist()
-        tables["SAME_SIGNATURE"] = [same_signature([one for search in tried for one in search])]
+        tables["SAME_SIGNATURE"] = [same_signature([one for search in searches(found) for one in search])]
     TARGET.write_text(module(tables, weights.RARITY))
+
+
+def lighter(tried: Sequence[Sequence[Candidate]]) -> list[list[Candidate]]:
+    return [[replace(one, weight=one.weight * UNKNOWN_PROGRAMS) for one in search] for search in tried]
 
 
 def rarity(found: Sequence[Labelled]) -> dict[str, float]:

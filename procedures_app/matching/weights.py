@@ -2,52 +2,52 @@
 
 #: with a cosine of embeddings
 WITH_COSINE = (
-    0.519,  # same_type
-    -0.67,  # other_type
-    1.753,  # same_code
-    -0.386,  # other_code
-    0.167,  # shared
-    0.894,  # covered
-    1.957,  # covered_rare
-    0.834,  # in_order
-    -0.411,  # ending
-    1.503,  # trigrams
-    0.524,  # trigrams_and_shared
-    -0.894,  # left_on_both
-    0.353,  # left_on_one
-    -1.315,  # thin
-    0.713,  # thin_and_same_type
-    2.454,  # cosine
-    -6.759,  # constant
+    0.8,  # same_type
+    -0.551,  # other_type
+    2.298,  # same_code
+    -0.434,  # other_code
+    0.294,  # shared
+    1.181,  # covered
+    0.932,  # covered_rare
+    2.513,  # in_order
+    -0.15,  # ending
+    2.0,  # trigrams
+    0.051,  # trigrams_and_shared
+    -1.181,  # left_on_both
+    -1.031,  # left_on_one
+    -1.799,  # thin
+    1.209,  # thin_and_same_type
+    0.607,  # cosine
+    -6.068,  # constant
 )
 #: steepness and shift
-CALIBRATION_WITH_COSINE = (1.036, 0.032)
+CALIBRATION_WITH_COSINE = (1.012, -0.034)
 #: of the likeliest: steepness, its lead, shift
-FIRST_WITH_COSINE = (0.46, 0.573, -1.425)
+FIRST_WITH_COSINE = (0.519, 0.499, -0.907)
 #: without one
 WORDS_ONLY = (
-    0.587,  # same_type
-    -0.455,  # other_type
-    1.877,  # same_code
-    -0.572,  # other_code
-    0.274,  # shared
-    1.284,  # covered
-    2.09,  # covered_rare
-    0.975,  # in_order
-    -0.491,  # ending
-    1.859,  # trigrams
-    0.648,  # trigrams_and_shared
-    -1.284,  # left_on_both
-    0.549,  # left_on_one
-    -2.096,  # thin
-    0.086,  # thin_and_same_type
+    0.799,  # same_type
+    -0.365,  # other_type
+    2.522,  # same_code
+    -0.717,  # other_code
+    0.333,  # shared
+    1.501,  # covered
+    0.982,  # covered_rare
+    2.7,  # in_order
+    -0.021,  # ending
+    2.32,  # trigrams
+    -0.084,  # trigrams_and_shared
+    -1.501,  # left_on_both
+    -0.98,  # left_on_one
+    -2.426,  # thin
+    0.29,  # thin_and_same_type
     0.0,  # cosine
-    -6.253,  # constant
+    -6.248,  # constant
 )
 #: steepness and shift
-CALIBRATION_WORDS_ONLY = (1.051, 0.068)
+CALIBRATION_WORDS_ONLY = (1.054, 0.062)
 #: of the likeliest: steepness, its lead, shift
-FIRST_WORDS_ONLY = (0.496, 0.701, -1.675)
+FIRST_WORDS_ONLY = (0.531, 0.536, -1.011)
 #: how often two errors with the same signature are the same problem
 SAME_SIGNATURE = 0.957
 #: of words in at least two labelled problems

@@ -25,7 +25,7 @@ from procedures_app.signatures import ErrorText
 
 SIGNATURE, LIKENESS = CapturedError.MatchedBy.SIGNATURE, CapturedError.MatchedBy.LIKENESS
 #: So many are compared: the best by words, the best by meaning, and the ones met most often of the same type.
-BY_WORDS, BY_MEANING, BY_TYPE = 30, 30, 30
+BY_WORDS, BY_MEANING, BY_TYPE = 20, 20, 20
 #: What is less likely the same problem is not worth reading.
 LEAST_CONFIDENCE = 0.2
 LONGEST_TYPE = 200
@@ -65,12 +65,13 @@ def read(message: str, error_type: str) -> ErrorText:
 
 
 def match_text(text: ErrorText, *, principal: Principal, limit: int) -> list[ProblemMatch]:
-    """A problem with the same signature that has a solution is the answer; else the like of it comes along."""
+    """A problem with the same signature that has a solution is the answer; else the like of it comes along, as far as
+    more than one is asked for."""
     keeping.tenant_of(principal)
     with behind_walls(principal):
         exact = known_as(text.signature, keeping.visible(principal))
         found = matched([exact], text, {}, exact) if exact else []
-    if found and found[0].solutions:
+    if found and (found[0].solutions or limit == 1):
         return found
     similar = alike(text, principal)
     with behind_walls(principal):

@@ -35,7 +35,8 @@ def check(
         found += field_problems(step["evidence"], f"{path}.evidence")
         found += precondition_problems(step["preconditions"], f"{path}.preconditions", everything.before(n))
         found += step_problems(step, path, everything, n, allowed_hosts, publishing=publishing)
-    return found + list(subprocedures.problems(document, known_procedures))
+    found += subprocedures.problems(document, known_procedures)
+    return found + list(subprocedures.user_problems(document, known_procedures))
 
 
 def head_problems(document: Document) -> Iterator[Problem]:

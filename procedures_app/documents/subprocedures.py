@@ -36,6 +36,15 @@ def problems(document: Document, known: Mapping[str, Document]) -> Iterator[Prob
             yield from input_problems(document, step, n, known[name])
 
 
+def user_problems(document: Document, known: Mapping[str, Document]) -> Iterator[Problem]:
+    """What those that have this document as a step would no longer give it. A warning: both cannot change at once."""
+    for user in known.values():
+        for n, step in enumerate(user["steps"]):
+            if user["name"] != document["name"] and step.get("procedure") == document["name"]:
+                for one in input_problems(user, step, n, document):
+                    yield Problem("inputs", f"'{user['name']}' has this as a step. {one.message}", "warning")
+
+
 def nesting_problems(name: str, used: str, uses: Uses, path: str) -> Iterator[Problem]:
     if circle := way(used, name, uses):
         yield Problem(path, f"This goes in a circle: {' → '.join((name, *circle))}.")

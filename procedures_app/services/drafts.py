@@ -11,6 +11,7 @@ from django.db.models import Max
 from django.db.models.functions import Now
 
 from memoryhub.access.exceptions import Forbidden, Invalid, NotFound
+from memoryhub.access.models import Agent
 from memoryhub.access.principals import Principal
 from memoryhub.access.services import audit
 from memoryhub.access.walls import verb
@@ -264,4 +265,18 @@ def problems(draft: ProcedureVersion, *, principal: Principal, publishing: bool 
 def problems_of(document: Document, *, principal: Principal, publishing: bool = False) -> list[Problem]:
     """As ``problems``, for a document that is not saved."""
     known = procedures.connected(document, principal=principal)
-    return documents.check(document, known, settings.CONFIG.procedures.allowed_hosts, publishing=publishing)
+    found = documents.check(document, known, settings.CONFIG.procedures.allowed_hosts, publishing=publishing)
+    return found + unknown_agents(document, principal)
+
+
+def unknown_agents(document: Document, principal: Principal) -> list[Problem]:
+    """A step for agents that nobody knows would wait for ever; they may still be registered, so it is a warning."""
+    named = {agent for step in document["steps"] for agent in step["agents"]}
+    rows = Agent.objects.filter(tenant_id=procedures.tenant_of(principal), agent_id__in=named, active=True)
+    known = set(rows.values_list("agent_id", flat=True)) if named else set()
+    return [
+        Problem(f"steps[{n}].agents[{place}]", f"There is no active agent '{agent}' here.", "warning")
+        for n, step in enumerate(document["steps"])
+        for place, agent in enumerate(step["agents"])
+        if agent not in known
+    ]

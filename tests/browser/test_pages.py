@@ -30,6 +30,8 @@ LISTS = [
     "agents_app/feeditem",
     "agents_app/notice",
     "agents_app/noticeread",
+    "procedures_app/procedureversion",
+    "procedures_app/procedurestep",
     "access/apikey",
     "access/auditevent",
     "sync/delivery",

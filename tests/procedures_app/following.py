@@ -100,6 +100,10 @@ def steps_of(run_id: UUID) -> dict[str, StepRun]:
         return {step.step_id: step for step in StepRun.objects.filter(run_id=run_id).order_by("position")}
 
 
+def output_of(run_id: UUID, step_id: str) -> Any:
+    return steps_of(run_id)[step_id].output
+
+
 def statuses(run_id: UUID) -> list[str]:
     return [step.status for step in steps_of(run_id).values()]
 

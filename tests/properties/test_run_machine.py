@@ -318,10 +318,10 @@ def run_machine(monkeypatch: pytest.MonkeyPatch, *, examples: int, steps: int) -
 
 @pytest.mark.django_db
 def test_runs_do_what_the_model_does(monkeypatch: pytest.MonkeyPatch):
-    run_machine(monkeypatch, examples=6, steps=30)
+    run_machine(monkeypatch, examples=5, steps=30)
 
 
 @pytest.mark.long
 @pytest.mark.django_db
 def test_runs_do_what_the_model_does_for_thousands_of_steps(monkeypatch: pytest.MonkeyPatch):
-    run_machine(monkeypatch, examples=120, steps=60)
+    run_machine(monkeypatch, examples=80, steps=50)

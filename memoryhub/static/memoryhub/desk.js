@@ -6,6 +6,7 @@
   const form = () => document.getElementById("desk-form");
   const byId = (id) => (id ? document.getElementById(id) : null);
   const PAGE = /^(save|over|both|as):?/;
+  document.documentElement.classList.add("desk-scripted");
   let busy = false;
   let leaving = false;
 
@@ -107,7 +108,8 @@
       form().requestSubmit(byId("save"));
     });
     window.hubKeys?.describe("Ctrl S", "save the draft");
-    const target = byId(form().dataset.focus) ?? byId("moved") ?? byId("problem") ?? byId("problems");
+    const asked = decodeURIComponent(location.hash.slice(1));
+    const target = byId(form().dataset.focus) ?? byId("moved") ?? byId("problem") ?? byId("problems") ?? byId(asked);
     if (!target) return;
     reveal(target);
     target.focus();

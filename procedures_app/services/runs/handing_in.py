@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from memoryhub.access.exceptions import Invalid, TooLarge
 from memoryhub.access.principals import Principal
 from procedures_app.exceptions import EvidenceMissing
 from procedures_app.models import Approval, Run, StepKind, StepRun
+from procedures_app.services import errors
 from procedures_app.services.runs import asking, lapsing, moving, work
 from procedures_app.services.runs.held import HeldRun, Status, holding
 from procedures_app.services.runs.holders import check_held
 from procedures_app.services.runs.refusals import noted
 from procedures_app.services.runs.taking import carry_on, duration
 
+logger = logging.getLogger(__name__)
 DONE = (Status.DONE, Status.REPLACED, Status.ROLLED_BACK)
 
 
@@ -103,14 +107,28 @@ def fail(
     error: str,
     context: Mapping[str, Any] | None = None,
 ) -> Run:
-    """The attempt failed: another one follows, or what the step's policy says. Raises as ``complete``."""
+    """The attempt failed: another one follows, or what the step's policy says. The error is captured as knowledge.
+
+    Raises as ``complete``.
+    """
     principal.require("write")
     with noted(run_id, step_id, "fail", principal), holding(run_id, principal=principal) as held:
         lapsing.settle(held)
         step = held.step(step_id)
         check_held(held, step, lease)
         moving.failed(held, step, error, context=dict(context) if context else None)
-        return held.run
+        run, caller = held.run, held.principal
+    learn(run, step_id, error, context or {}, caller)
+    return run
+
+
+def learn(run: Run, step_id: str, error: str, context: Mapping[str, Any], principal: Principal) -> None:
+    """Keeps the error for the next one who meets it: after the turn, because a model may be at work on it."""
+    met = {**context, "run_id": str(run.pk), "procedure": run.procedure.name, "step_id": step_id}
+    try:
+        errors.capture(principal=principal, message=error, context=met, operation=run.operation)
+    except (Invalid, TooLarge):
+        logger.warning("The error of step %s of run %s is no error text.", step_id, run.pk, exc_info=True)
 
 
 def renew(run_id: UUID, step_id: str, *, principal: Principal, lease: int, lease_seconds: int | None = None) -> StepRun:

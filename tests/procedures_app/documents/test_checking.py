@@ -169,3 +169,10 @@ def test_a_used_procedure_gets_its_inputs():
         }
     )
     assert list(places(given, known)) == ["steps[0].inputs.strange"]
+
+
+def test_who_uses_a_procedure_has_to_give_what_it_comes_to_need():
+    known = {"a": uses("a", "b"), "b": uses("b")}
+    found = places(uses("b", inputs=[SERVICE]), known)
+    assert found == {"inputs": "warning: 'a' has this as a step. 'b' needs this input. Give it here."}
+    assert places(uses("b", inputs=[SERVICE | {"required": False}]), known) == {}

@@ -215,3 +215,10 @@ def test_published_procedures_are_found(governor: Principal):
     procedures.retire(NAME, principal=governor)
     with behind_walls(governor):
         assert IndexRow.objects.get(kind="procedure").archived
+
+
+def test_agents_that_nobody_knows_are_pointed_out(agent: Principal):
+    steps = [{"title": "A", "agents": ["alden", "nobody"]}]
+    draft = drafts.save(NAME, said(steps=steps), principal=agent)
+    [found] = drafts.problems(draft, principal=agent)
+    assert (found.path, found.level) == ("steps[0].agents[1]", "warning")

@@ -21,6 +21,7 @@ from tests.procedures_app.following import (
     decide,
     do,
     events_of,
+    output_of,
     pass_time,
     publish,
     run_of,
@@ -65,7 +66,8 @@ def test_the_job_makes_the_call_and_the_run_goes_on(server: Server):
     step = steps_of(run_id)["build"]
     assert (got["method"], got["body"]) == ("POST", '{"ref": "v7"}')
     assert got["headers"]["Idempotency-Key"] == f"{step.pk}-1"
-    assert (step.status, step.attempts, step.output["build"], step.output["status"]) == ("done", 1, 7, 200)
+    output = output_of(run_id, "build")
+    assert (step.status, step.attempts, output["build"], output["status"]) == ("done", 1, 7, 200)
     assert take(run_id).instruction == "Ship build 7."
     assert upkeep_now()["called"] == 0
     assert events_of(run_id)[:4] == ["run.started", "step.taken", "step.done", "step.taken"]

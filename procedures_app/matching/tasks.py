@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from procedures_app.signatures.identity import words_of
 from procedures_app.signatures.masking import mask
@@ -57,6 +58,7 @@ def _spaced(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
+@lru_cache(maxsize=512)  # one task is compared with many, and these come again
 def _task(text: str) -> Task:
     joined = _PHRASAL.sub(r"\1-\2", text[:_LONGEST])
     stems = [_stem(word) for word in words_of(mask(joined).replace("-", "_")) if word not in _LITTLE]

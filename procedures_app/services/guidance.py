@@ -10,13 +10,14 @@ from django.conf import settings
 
 from memoryhub.access.exceptions import Invalid
 from memoryhub.access.principals import Principal
+from memoryhub.access.walls import behind_walls
 from procedures_app import wording
 from procedures_app.confidence import APPROACH, HIGHEST, confidence
 from procedures_app.models import Mode
 from procedures_app.services import enforcement, remedies, work
 from procedures_app.services.enforcement import Rule
 from procedures_app.services.remedies import Advised
-from procedures_app.services.similar import Looked, look
+from procedures_app.services.similar import Looked, agent_reach, look
 from procedures_app.services.work import Similar
 
 Document = dict[str, Any]
@@ -28,7 +29,7 @@ LEAST = 0.1
 TELLING = 0.6
 #: The newest such pieces of work that warnings speak of.
 LOOKED_BACK = 10
-BY_WORDS = "Memory was searched by words alone: the model that knows meanings is not ready. Ask again in a moment."
+BY_WORDS = "Memory was searched by words alone: no model that knows meanings is ready."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +54,18 @@ def contextual(
     principal.require("read")
     kind = enforcement.canonical_kind(kind)
     asked = Asked(checked_task(task), kind, context, task_id, enforcement.rule_for(kind, principal=principal))
+    with behind_walls(agent_reach(principal)):  # one transaction for all that is read
+        return advised(asked, principal)
+
+
+def advised(asked: Asked, principal: Principal) -> Document:
     looked = look(asked.task, asked.context, principal=principal)
-    like = work.similar(looked, kind, principal=principal)
-    procedures = remedies.procedures(looked, kind, principal=principal)
+    like = work.similar(looked, asked.kind, principal=principal)
+    procedures = remedies.procedures(looked, asked.kind, principal=principal)
     solutions = remedies.solutions(looked, asked.context, principal=principal)
     of_task = [one for one in like if not one.about]
     best = recommended(asked, of_task, procedures, solutions, principal)
-    done = work.check_found(asked.task, asked.context, task_id, like, principal=principal)
+    done = work.check_found(asked.task, asked.context, asked.task_id, like, principal=principal)
     sure = best.confidence if best else 0.0
     return {
         "confidence": round(sure, 4),

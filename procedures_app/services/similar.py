@@ -1,19 +1,21 @@
-"""What memory holds that is like a task: work that was done, procedures, knowledge. One search finds them all."""
+"""What memory holds that is like a task: work that was done, procedures, knowledge. One question finds them all."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from memoryhub.access.principals import Principal
-from memoryhub.search.requests import LONGEST_QUERY
-from memoryhub.search.services.search import search
+from memoryhub.search.ranking import Candidate, candidates
+from memoryhub.search.requests import LONGEST_QUERY, Filters
+from memoryhub.search.services.search import query_vector
 from procedures_app.indexing import KINDS
+from sessions_app.services.finding import tenant_of
 
-#: Of each search. They are three kinds together, and what is unlike is left out later.
-DEPTH = 40
+#: The best by words and the best by meaning. They are three kinds together; what is unlike is left out later.
+DEPTH = 30
 LONGEST_CONTEXT = 1500
 MOST_PIECES = 20
 
@@ -54,11 +56,29 @@ def look(task: str, context: Any, *, principal: Principal) -> list[Looked]:
 
 
 def look_for(asked: str, *, principal: Principal) -> Looked:
-    answer = search(
-        principal=agent_reach(principal), query=asked[:LONGEST_QUERY], kinds=KINDS, limit=DEPTH, explain=True
+    """The best by words and the best by meaning: their ranks among each other do not matter here."""
+    tenant_of(principal)
+    query = asked[:LONGEST_QUERY]
+    vector, space = query_vector(query, "hybrid")
+    found = candidates(
+        query=query,
+        mode="keyword" if vector is None else "hybrid",
+        vector=vector,
+        model=space,
+        kinds=KINDS,
+        filters=Filters(),
+        limit=DEPTH,
+        explain=False,
+        principal=agent_reach(principal),
     )
-    hits = [Hit(found["kind"], found["id"], found["explain"]["cosine"]) for found in answer.results]
-    return Looked(asked, {hit.id: hit for hit in hits}, answer.degraded)
+    hits = {one.id: Hit(one.kind, one.id, one.similarity) for one in chosen(found.candidates)}
+    return Looked(asked, hits, degraded=vector is None)
+
+
+def chosen(found: Sequence[Candidate]) -> list[Candidate]:
+    by_words = sorted(found, key=lambda one: -(one.bm25 or 0))[:DEPTH]
+    by_meaning = sorted(found, key=lambda one: -(one.similarity or 0))[:DEPTH]
+    return [*by_words, *by_meaning]
 
 
 def agent_reach(principal: Principal) -> Principal:

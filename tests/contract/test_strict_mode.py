@@ -42,7 +42,7 @@ REGISTERS = {"POST agents/replicas": {"memory_replicas", "memory_change_feeds"}}
 GUARDED = [route for name, route in ROUTES.items() if route.writes and name not in EXEMPT]
 
 
-def over(routes: list[Route]) -> Any:
+def over(routes: list[Route]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("route", [pytest.param(one, id=str(one)) for one in routes])
 
 

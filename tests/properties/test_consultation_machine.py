@@ -85,7 +85,7 @@ class ConsultationMachine(RuleBasedStateMachine):
         tenants.ensure(principal=system_principal("test"), tenant_id="acme")
         with role("postgres"):
             for model in (WorkRecord, Operation, EnforcementRule):
-                model.objects.all().delete()  # type: ignore[attr-defined]
+                model.objects.all().delete()
         enforcement.forget_cached_rules()
         self.model = Model()
 

@@ -70,6 +70,7 @@ GROUPS: dict[str, tuple[Item, ...]] = {
         Item("procedures_app.solution", "Solutions", "lightbulb"),
         Item("procedures_app.capturederror", "Captured errors", "bug_report"),
         Item("procedures_app.feedback", "Feedback", "thumbs_up_down"),
+        Item("procedures_app.knowledgeversion", "Versions of knowledge", "history"),
     ),
     "Sessions": (
         Item("sessions_app.session", "Sessions", "forum"),

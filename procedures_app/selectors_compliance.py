@@ -137,7 +137,7 @@ def period_of(since: datetime | None = None, until: datetime | None = None) -> P
     end = until or timezone.now()
     start = since or end - timedelta(days=DAYS)
     if start >= end:
-        raise Invalid("since", "It must be earlier than until, which is now where you leave it out.")
+        raise Invalid("since", "The period has to begin before it ends; until is now where you leave it out.")
     if end - start > timedelta(days=LONGEST_DAYS):
         raise Invalid("since", f"A period has at most {LONGEST_DAYS} days. Ask for a part of it.")
     return Period(start, end)

@@ -6,24 +6,29 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RadioFilter, RangeDateTimeFilter, TextFilter
 from unfold.decorators import display
 
 from memoryhub.access import texts
-from memoryhub.access.admin.base import BigTable, ListedColumns, ReadOnlyAdmin, VisibleRows
+from memoryhub.access.admin.base import BigTable, ListedColumns, ReadOnlyAdmin, VisibleRows, principal_of
 from memoryhub.access.admin.cells import moment_cell, subtle, text_cell
 from memoryhub.access.admin.filters import TenantFilter, exactly
 from memoryhub.access.admin.verbs import VerbsMixin
-from procedures_app.admin import knowledge_page
+from procedures_app.admin import knowledge_edit, knowledge_merge, knowledge_page
+from procedures_app.admin.knowledge_verbs import BESIDE_ROWS, VERBS, is_active
 from procedures_app.models import Knowledge
 from procedures_app.selectors_knowledge import GROUNDS, grounds_of, needing, with_grounds
 
-STATES = {"Active": "success", "Superseded": "warning", "Merged into another": "info", "Archived": "default"}
+
+def page_name(page: str) -> str:
+    return f"procedures_app_knowledge_{page}"
 
 
 class NeedsFilter(RadioFilter):
@@ -89,6 +94,7 @@ class KnowledgeAdmin(VerbsMixin, ListedColumns, BigTable, VisibleRows, ReadOnlyA
     search_help_text = "Words, or a whole id"
     ordering = ["-pk"]
     list_before_template = "procedures/knowledge_list.html"
+    verbs = VERBS
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return with_grounds(super().get_queryset(request))
@@ -102,6 +108,14 @@ class KnowledgeAdmin(VerbsMixin, ListedColumns, BigTable, VisibleRows, ReadOnlyA
             found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, search_term)
             return found
 
+    def get_urls(self) -> list[URLPattern]:
+        pages = {"edit": self.edit_view, "add-solution": self.new_solution_view, "merge": self.merge_view}
+        own = [
+            path(f"<uuid:object_id>/{name}/", self.admin_site.admin_view(view), name=page_name(name))
+            for name, view in pages.items()
+        ]
+        return [*own, *super().get_urls()]
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -110,9 +124,36 @@ class KnowledgeAdmin(VerbsMixin, ListedColumns, BigTable, VisibleRows, ReadOnlyA
             **self.page_context(request, knowledge),
             **knowledge_page.context(knowledge, request),
             "buttons": self.buttons(request, knowledge),
-            "may_edit": self.may_change(request, knowledge),
+            "may_edit": self.may_change(request, knowledge) and is_active(knowledge),
+            "beside": {
+                verb.name.replace("-", "_"): self.verb_address(knowledge, verb)
+                for verb in BESIDE_ROWS
+                if self.may(request, verb, knowledge)
+            },
         }
         return TemplateResponse(request, "procedures/knowledge.html", context)
+
+    def edit_view(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
+        knowledge, context = self.editable(request, object_id)
+        acting = principal_of(request).within(knowledge.tenant_id)
+        return knowledge_edit.edit(request, knowledge, context, principal=acting, done=self.page_of(knowledge))
+
+    def new_solution_view(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
+        knowledge, context = self.editable(request, object_id)
+        acting = principal_of(request).within(knowledge.tenant_id)
+        return knowledge_edit.add_solution(request, knowledge, context, principal=acting, done=self.page_of(knowledge))
+
+    def merge_view(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
+        knowledge, context = self.editable(request, object_id)
+        acting = principal_of(request).within(knowledge.tenant_id)
+        return knowledge_merge.choose(request, knowledge, context, principal=acting)
+
+    def editable(self, request: HttpRequest, object_id: UUID) -> tuple[Knowledge, dict[str, Any]]:
+        """With what its page needs. Who may look but not change gets 403."""
+        knowledge = self.found(request, str(object_id))
+        if not self.may_change(request, knowledge):
+            raise PermissionDenied
+        return knowledge, self.page_context(request, knowledge)
 
     def page_context(self, request: HttpRequest, knowledge: Knowledge) -> dict[str, Any]:
         """What every page of one piece of knowledge needs."""

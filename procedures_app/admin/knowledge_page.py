@@ -11,6 +11,7 @@ from memoryhub.registry.admin.entry_page import Line, lines, number, sees
 from memoryhub.registry.diffs import compare
 from procedures_app.models import CapturedError, Knowledge, KnowledgeVersion, Solution
 from procedures_app.selectors_knowledge import grounds_of, prior_words, rate_words
+from procedures_app.services.rates import best_first
 
 ERRORS_SHOWN = 10
 VERSIONS_SHOWN = 20
@@ -50,6 +51,8 @@ def context(knowledge: Knowledge, request: HttpRequest) -> dict[str, Any]:
     return {
         "knowledge": knowledge,
         "content_text": knowledge.content if isinstance(knowledge.content, str) else "",
+        # what the hub made of an error by itself says nothing beside the template
+        "bare": knowledge.content == {"error": knowledge.template},
         "grounds": grounds_of(knowledge),
         "solutions": solutions(knowledge),
         "prior": prior_words(),
@@ -62,9 +65,10 @@ def context(knowledge: Knowledge, request: HttpRequest) -> dict[str, Any]:
 
 
 def solutions(knowledge: Knowledge) -> list[SolutionRow]:
-    """Active ones first, best first."""
-    found = sorted(knowledge.solutions.all(), key=lambda each: each.status != Solution.Status.ACTIVE)
-    return [SolutionRow(each, rate_words(each)) for each in found]
+    """Active ones in the order in which agents are given them, then the retired ones."""
+    found = list(knowledge.solutions.all())
+    retired = [each for each in found if each.status != Solution.Status.ACTIVE]
+    return [SolutionRow(each, rate_words(each)) for each in [*best_first(found), *retired]]
 
 
 def errors(knowledge: Knowledge) -> list[CapturedError]:

@@ -20,10 +20,20 @@ HOSTILE = "<script>document.title='owned'</script> {{ 7*7 }} \u202egnp.exe\u202c
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memoryhub.settings")
     django.setup()
-    from tests.browser import agent_scenes, desk_scenes, lock_scenes, run_scenes, scenes, sharing_scenes
+    from tests.browser import (
+        agent_scenes,
+        desk_scenes,
+        knowledge_scenes,
+        lock_scenes,
+        run_scenes,
+        scenes,
+        sharing_scenes,
+    )
 
-    made = {**scenes.play(), **sharing_scenes.play(), **run_scenes.play(), **desk_scenes.play()}
-    print(json.dumps({"login": LOGIN, "password": PASSWORD, **made, **agent_scenes.play(), **lock_scenes.play()}))
+    made = {"login": LOGIN, "password": PASSWORD}
+    for part in (scenes, sharing_scenes, run_scenes, desk_scenes, agent_scenes, lock_scenes, knowledge_scenes):
+        made |= part.play()
+    print(json.dumps(made))
 
 
 def ago(**span: float) -> datetime:

@@ -47,7 +47,6 @@ def test_nothing_acknowledged_is_lost_or_doubled_when_processes_are_killed(real_
     assert sum(report.kills.values()) == 4
 
 
-<<<<<<< HEAD
 def test_from_an_error_to_a_proof_through_kills(real_hub: Hub) -> None:
     journey = Journey(real_hub)
     journey.establish()
@@ -69,7 +68,8 @@ def test_from_an_error_to_a_proof_through_kills(real_hub: Hub) -> None:
     journey.close()
     [shown] = proof["procedures"]
     assert (shown["completed"], shown["compliant"], shown["skips_approved"]) == (1, 0, 1)
-=======
+
+
 def test_runs_go_on_when_processes_are_killed(real_hub: Hub, callable_port: int) -> None:
     report = run_drill.drill(real_hub, callable_port, kills=2, runs=4)
     assert report.clean, report
@@ -80,7 +80,6 @@ def test_runs_go_on_when_processes_are_killed(real_hub: Hub, callable_port: int)
 def test_many_runs_go_on_when_processes_are_killed_again_and_again(real_hub: Hub, callable_port: int) -> None:
     report = run_drill.drill(real_hub, callable_port, kills=20, runs=60, seed=11)
     assert report.clean, report
->>>>>>> db0f67a (Runs: errors of steps are captured, knowledge is captured on the way; several agents at once, and kills)
 
 
 def test_the_readme_names_only_commands_that_exist() -> None:

@@ -10,17 +10,12 @@ import pytest
 from memoryhub.access.walls import behind_walls
 from memoryhub.registry.services import entries
 from memoryhub.registry.services.drafts import Draft
-<<<<<<< HEAD
 from procedures_app.documents.step_checking import ACTION_NEEDS
 from procedures_app.exceptions import DraftHasErrors
+from procedures_app.models import CapturedError
 from procedures_app.services import knowledge, runs
 from procedures_app.services.runs.remembering import ACTIONS
-from tests.procedures_app.following import ADA, BEN, acting_as, decide, do, flag, publish, run_of, statuses, steps_of
-=======
-from procedures_app.models import CapturedError, Knowledge
-from procedures_app.services import runs
 from tests.procedures_app.following import (
-    output_of,
     ADA,
     BEN,
     HUB,
@@ -28,12 +23,12 @@ from tests.procedures_app.following import (
     decide,
     do,
     flag,
+    output_of,
     publish,
     run_of,
     statuses,
     steps_of,
 )
->>>>>>> db0f67a (Runs: errors of steps are captured, knowledge is captured on the way; several agents at once, and kills)
 
 pytestmark = pytest.mark.usefixtures("tenant")
 INPUTS = [{"name": "service", "type": "text", "required": False}]
@@ -80,18 +75,17 @@ def test_a_caller_who_may_not_read_finds_nothing():
     assert "'read'" in steps_of(run_id)["remember"].error
 
 
-<<<<<<< HEAD
 def test_what_the_action_does_not_know_is_never_published():
     with pytest.raises(DraftHasErrors) as refused:
         started(action("store", key="k", value="v", colour="blue"))
     assert "colour" in str(refused.value.extra["errors"])
-=======
+
+
 def test_what_does_not_fit_the_action_fails_the_step():
     run_id = started(action("store", key="k", value="v", importance="{{inputs.service}}"))
     runs.next_step(run_id, principal=ADA)
     assert steps_of(run_id)["remember"].error
     assert run_of(run_id).status == "waiting"
->>>>>>> db0f67a (Runs: errors of steps are captured, knowledge is captured on the way; several agents at once, and kills)
 
 
 def test_an_action_without_its_value_fails():
@@ -129,14 +123,13 @@ def test_an_action_may_undo_a_step():
     assert entries.retrieve(key="undone", principal=ADA).value == 1
 
 
-<<<<<<< HEAD
 def test_a_run_captures_knowledge_that_stays():
     content = {"error": "KeyError: 'session_id'", "solution": "Start the session first."}
     run_id = started(
         action("capture_knowledge", title="{{inputs.service}} lost its session", content=content), {"id": "ship"}
     )
     runs.next_step(run_id, principal=ADA)
-    output = steps_of(run_id)["remember"].output
+    output = output_of(run_id, "remember")
     assert (output["title"], output["created"]) == ("api lost its session", True)
     kept = knowledge.get(UUID(output["knowledge_id"]), principal=BEN)
     assert (kept.solution, kept.author) == ("Start the session first.", "ada")
@@ -144,13 +137,6 @@ def test_a_run_captures_knowledge_that_stays():
 
 def test_every_action_that_may_be_written_can_be_carried_out():
     assert set(ACTIONS) == set(ACTION_NEEDS)
-=======
-def test_knowledge_is_captured_on_the_way():
-    known = {"title": "{{inputs.service}} restarts", "content": {"cause": "Too little memory."}, "tags": ["api"]}
-    run_id = started(action("capture_knowledge", **known))
-    assert runs.next_step(run_id, principal=ADA).state == "over"
-    with behind_walls(HUB):
-        assert Knowledge.objects.get(pk=output_of(run_id, "remember")["knowledge_id"]).title == "api restarts"
 
 
 def test_a_failure_is_captured_as_an_error_with_where_it_happened():
@@ -162,4 +148,3 @@ def test_a_failure_is_captured_as_an_error_with_where_it_happened():
         met = CapturedError.objects.get()
     assert (met.message, met.agent_id) == (error, "ada")
     assert met.context == {"host": "db-1", "run_id": str(run_id), "procedure": "ship-it", "step_id": "build"}
->>>>>>> db0f67a (Runs: errors of steps are captured, knowledge is captured on the way; several agents at once, and kills)

@@ -26,7 +26,7 @@ ACTION_NEEDS: dict[str, tuple[str, ...]] = {
 ACTION_KNOWS: dict[str, tuple[str, ...]] = {
     "store": ("scope", "layer", "category", "tags", "importance", "memory_type", "metadata", "priority"),
     "retrieve": ("scope",),
-    "search": ("mode", "limit"),
+    "search": ("mode", "limit", "kinds"),
     "capture_knowledge": ("knowledge_type", "tags", "importance", "solution", "error"),
 }
 

@@ -21,7 +21,7 @@ from procedures_app.services.runs.held import HeldRun
 
 STORED = ("key", "value", "scope", "layer", "category", "tags", "importance", "memory_type", "metadata", "priority")
 RETRIEVED = ("key", "scope")
-SEARCHED = ("query", "mode", "limit")
+SEARCHED = ("query", "mode", "limit", "kinds")
 CAPTURED = ("title", "content", "knowledge_type", "tags", "importance", "solution", "error")
 #: Beside these, every action may name whom it speaks about.
 NAMING = ("user_id", "session_id")

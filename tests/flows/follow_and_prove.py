@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, expect, sync_playwright
 
 from benchmarks.hub import Hub
@@ -123,7 +124,7 @@ class Journey:
         problem = self.refused(
             "step_required", lambda: self.second.complete_step(run_id, "restart", lease=1, evidence=evidence)
         )
-        assert problem["required_step"]["id"] == "warn"
+        assert problem["required_step"] == "warn"
         finish = {"consultation_token": token, "success": True}
         self.refused("procedure_required", lambda: self.second.call("POST", "/memory/operations/finish", finish))
         self.second.ask_to_skip(run_id, "warn", reason="Nobody is at work at three in the morning.")
@@ -161,8 +162,16 @@ class Journey:
             client.close()
 
 
+def reached(page: Page, address: str) -> bool:
+    try:
+        page.goto(address)
+    except PlaywrightError:
+        return False
+    return True
+
+
 def decide(page: Page, url: str) -> None:
-    page.goto(f"{url}/admin/login/")
+    until(partial(reached, page, f"{url}/admin/login/"), 60, "the web server, after its kill")
     page.fill("#id_username", LOGIN)
     page.fill("#id_password", PASSWORD)
     page.click("button[type=submit]")

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from memoryhub.access.exceptions import Invalid, NotFound
@@ -51,11 +51,14 @@ def capture(
     principal.require("write")
     check_context(context)
     text = problems.read(message, error_type)
+    with behind_walls(principal):
+        user, session = keeping.whose(principal)
+    # who sees every user's problems still ties an error to none that its readers do not see
+    readable = Q(user_id__isnull=True) | Q(user_id=user)
     # before the transaction: a model at work holds no rows
-    match = next(iter(problems.match_text(text, principal=principal, limit=1)), None)
+    match = next(iter(problems.match_text(text, principal=principal, limit=1, among=readable)), None)
     with behind_walls(principal):
         counted, told = settled(text, match, principal)
-        user, session = keeping.whose(principal)
         error = CapturedError(
             tenant_id=keeping.tenant_of(principal),
             user_id=user,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from memoryhub.access.exceptions import Invalid, TooLarge
 from memoryhub.access.principals import Principal
@@ -32,6 +32,7 @@ LONGEST_TYPE = 200
 #: The text of a problem is about its error while it is at most so many times as long.
 MOSTLY_ERROR = 2.5
 MOST_MATCHES = 50
+EVERY = Q()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +65,19 @@ def read(message: str, error_type: str) -> ErrorText:
     return signatures.read(message, error_type=error_type)
 
 
-def match_text(text: ErrorText, *, principal: Principal, limit: int) -> list[ProblemMatch]:
+def match_text(text: ErrorText, *, principal: Principal, limit: int, among: Q = EVERY) -> list[ProblemMatch]:
     """A problem with the same signature that has a solution is the answer; else the like of it comes along, as far as
-    more than one is asked for."""
+    more than one is asked for. ``among`` narrows what the caller may see."""
     keeping.tenant_of(principal)
     with behind_walls(principal):
-        exact = known_as(text.signature, keeping.visible(principal))
+        exact = known_as(text.signature, keeping.visible(principal).filter(among))
         found = matched([exact], text, {}, exact) if exact else []
     if found and (found[0].solutions or limit == 1):
         return found
     similar = alike(text, principal)
     with behind_walls(principal):
-        rows = [row for row in to_compare(text, list(similar), principal) if exact is None or row.pk != exact.pk]
+        known = to_compare(text, list(similar), keeping.visible(principal).filter(among))
+        rows = [row for row in known if exact is None or row.pk != exact.pk]
         return [*found, *matched(rows, text, similar, None, limit - len(found))]
 
 
@@ -142,13 +144,13 @@ def chosen(found: Sequence[Candidate]) -> list[Candidate]:
     return list({row.id: row for row in [*by_words, *by_meaning]}.values())
 
 
-def to_compare(text: ErrorText, similar: Sequence[UUID], principal: Principal) -> list[Knowledge]:
+def to_compare(text: ErrorText, similar: Sequence[UUID], rows: QuerySet[Knowledge]) -> list[Knowledge]:
     """The problems among these, and those of the same type that are met most."""
-    active = keeping.visible(principal).filter(status=Knowledge.Status.ACTIVE, problem_signature__isnull=False)
-    rows = {row.pk: row for row in active.filter(pk__in=similar)}
+    active = rows.filter(status=Knowledge.Status.ACTIVE, problem_signature__isnull=False)
+    found = {row.pk: row for row in active.filter(pk__in=similar)}
     if text.error_type:
-        rows |= {row.pk: row for row in of_type(active, text.error_type)}
-    return list(rows.values())
+        found |= {row.pk: row for row in of_type(active, text.error_type)}
+    return list(found.values())
 
 
 def of_type(rows: QuerySet[Knowledge], error_type: str) -> QuerySet[Knowledge]:

@@ -9,15 +9,20 @@ from tests.contract.calls import Call, Id
 from tests.contract.recipes import Foreign, recipe
 from tests.contract.world import World
 
-#: Words that no masking takes for a variable part: each makes an error of its own.
-WORDS = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliet")
+#: Words that no masking takes for a variable part, those of each place others: every number is an error of its own.
+WORDS = (
+    ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliet"),
+    ("apple", "banana", "cherry", "date", "elder", "fig", "grape", "hazel", "iris", "jasmine"),
+    ("amber", "beige", "copper", "denim", "ebony", "fuchsia", "gold", "henna", "indigo", "jade"),
+    ("adder", "badger", "camel", "donkey", "eagle", "falcon", "gecko", "heron", "ibis", "jackal"),
+)
 _numbers = count()
 
 
 def another_error(world: World) -> str:
     """An error that nobody met."""
-    number = next(_numbers)
-    words = " ".join(WORDS[int(digit)] for digit in str(number))
+    number = f"{next(_numbers):04d}"
+    words = " ".join(place[int(digit)] for place, digit in zip(WORDS, number, strict=True))
     return f"PoolError: the {words} pool ran dry near {world.text()}"
 
 

@@ -118,6 +118,17 @@ def test_matching_sees_only_what_the_caller_sees(caller: Caller, other_tenant: s
     assert len(problems.match(REFUSED, principal=caller(user="bob"), limit=5)) >= 1
 
 
+def test_an_error_is_tied_to_no_problem_that_its_readers_do_not_see(caller: Caller, governor: Principal):
+    own = knowledge.capture(
+        principal=caller(user="bob"), title="Private", content={"error": REFUSED}, solution="Secret way", private=True
+    ).knowledge
+    assert problems.match(REFUSED, principal=governor)[0].knowledge.pk == own.pk
+    found = capture(governor)
+    assert found.match is None
+    assert found.error.knowledge_id != own.pk
+    assert capture(caller(user="bob")).error.knowledge_id == own.pk
+
+
 def test_matches_come_likeliest_first_and_no_more_than_asked(caller: Caller):
     for place in ("invoices", "orders", "refunds"):
         capture(caller(), f"KeyError: column {place}_total is missing in the {place} report")

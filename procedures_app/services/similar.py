@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from memoryhub.access.principals import Principal
+from memoryhub.search import embeddings
 from memoryhub.search.ranking import Candidate, candidates
 from memoryhub.search.requests import LONGEST_QUERY, Filters
-from memoryhub.search.services.search import query_vector
+from memoryhub.search.services.spaces import active_space
 from procedures_app.indexing import KINDS
 from sessions_app.services.finding import tenant_of
+
+if TYPE_CHECKING:
+    from memoryhub.search.embeddings.base import Vector
 
 #: The best by words and the best by meaning. They are three kinds together; what is unlike is left out later.
 DEPTH = 30
@@ -48,20 +52,25 @@ class Looked:
 
 def look(task: str, context: Any, *, principal: Principal) -> list[Looked]:
     """One for the task alone, and where its context says anything one for both."""
-    looked = [look_for(task, principal=principal)]
-    if within := context_text(context):
-        found = look_for(f"{task}\n{within}", principal=principal)
-        looked.append(replace(found, pieces=tuple(context_pieces(context))))
-    return looked
-
-
-def look_for(asked: str, *, principal: Principal) -> Looked:
-    """The best by words and the best by meaning: their ranks among each other do not matter here."""
     tenant_of(principal)
-    query = asked[:LONGEST_QUERY]
-    vector, space = query_vector(query, "hybrid")
+    within = context_text(context)
+    wordings = [text[:LONGEST_QUERY] for text in (task, *([f"{task}\n{within}"] if within else []))]
+    vectors, space = vectors_of(wordings)
+    alone, *both = [look_for(*asked, space, principal=principal) for asked in zip(wordings, vectors, strict=True)]
+    return [replace(alone, pieces=tuple(context_pieces(context))), *both]
+
+
+def vectors_of(wordings: list[str]) -> tuple[Sequence[Vector | None], str]:
+    """Their vectors at one question to the model, and the name of its space; None of them while it is not ready."""
+    space = active_space()
+    found = embeddings.embed_queries(wordings, space.embedder) if space else None
+    return found or [None] * len(wordings), space.name if space else ""
+
+
+def look_for(asked: str, vector: Vector | None, space: str, *, principal: Principal) -> Looked:
+    """The best by words and the best by meaning: their ranks among each other do not matter here."""
     found = candidates(
-        query=query,
+        query=asked,
         mode="keyword" if vector is None else "hybrid",
         vector=vector,
         model=space,

@@ -138,7 +138,7 @@ def test_what_is_about_users_that_are_not_named_stays_out(agent: Principal, gove
 
 @pytest.fixture
 def without_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embeddings, "embed_query", lambda text, embedder=None: None)
+    monkeypatch.setattr(embeddings, "embed_queries", lambda texts, embedder=None: None)
 
 
 def test_without_the_model_it_goes_by_words_and_says_so(agent: Principal, without_model: None):

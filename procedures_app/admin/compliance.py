@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 
 from memoryhub.access import texts
@@ -62,11 +63,12 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of a table: ``below`` in small print, the figures of runs, and the median in words."""
+    """A line of a table: ``below`` in small print, the figures of runs, and where these runs are listed."""
 
     name: str
     below: str
     runs: Runs
+    link: str = ""
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -113,13 +115,26 @@ def shown(found: Compliance, reader: Principal, asked: Asked) -> dict[str, Any]:
         "found": found,
         "last_day": found.period.until - timedelta(microseconds=1),
         "total": Row("", "", found.totals),
-        "procedures": [Row(found.titles.get(name, name), name, runs) for name, runs in found.procedures.items()],
-        "agents": [Row(name or "no agent", "", runs) for name, runs in found.agents.items()],
+        "procedures": [
+            Row(found.titles.get(name, name), name, runs, runs_link(asked, procedure=name))
+            for name, runs in found.procedures.items()
+        ],
+        "agents": [
+            Row(name or "no agent", "", runs, runs_link(asked, agent=name) if name else "")
+            for name, runs in found.agents.items()
+        ],
         "work_tables": work_tables(found) if not asked.procedure else [],
         "begun": found.operations.total(),
         "operations": [(str(status.label), found.operations[status]) for status in Operation.Status],
         "narrowed": asked.query(days="", since="", until=""),
     }
+
+
+def runs_link(asked: Asked, **named: str) -> str:
+    """The list of runs, narrowed as this page is."""
+    known = {"procedure": asked.procedure, "agent": asked.agent, "tenant": asked.tenant} | named
+    said = {name: value for name, value in known.items() if value}
+    return f"{reverse('admin:procedures_app_run_changelist')}?{urlencode({'view': 'all', **said})}"
 
 
 def work_tables(found: Compliance) -> list[tuple[str, str, dict[str, Work]]]:

@@ -62,6 +62,16 @@ def test_figures_per_procedure_agent_and_kind(sign_in: Any) -> None:
         assert words in page
 
 
+def test_a_procedure_leads_to_its_runs(sign_in: Any) -> None:
+    ended()
+    run("restore")
+    browser = sign_in("Auditor")
+    [first, _] = shown(browser, tenant="acme").context["procedures"]
+    listed = text_of(browser.get(first.link))
+    assert first.below in listed
+    assert first.link.endswith(f"procedure={first.below}&tenant=acme")
+
+
 def test_it_is_narrowed_by_period_procedure_agent_and_tenant(sign_in: Any) -> None:
     ended(ago=60 * 24 * 40)
     ended(name="restore", agent_id="rush-bot")

@@ -167,6 +167,8 @@ X_FRAME_OPTIONS = "DENY"
 # Believed only where a proxy stands in front that sets it: addresses in answers and cookies follow it.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if CONFIG.server.trusted_proxies else None
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.limits.body_kb * 1024
+# The editor of procedures is one form: a hundred steps have thousands of fields.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/admin/"
 

@@ -34,6 +34,9 @@ ROLLBACK_KINDS: Choices = (
 #: Controls in the folded parts of a step, beside what begins with ``preconditions`` or ``rollback``.
 LIMITS = ("agents", "time_limit", "time_unit", "max_attempts", "on_failure", "id")
 MOST_INSERTABLE = 60
+#: Of what the page began with, in characters: the form holds the document itself as well, and has a limit. A longer
+#: one is left out, and a late save then shows less of what others changed.
+LONGEST_BASE = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +176,8 @@ class Form:
 
     @property
     def base_text(self) -> str:
-        return json.dumps(self.base) if self.base else ""
+        text = json.dumps(self.base) if self.base else ""
+        return text if len(text) <= LONGEST_BASE else ""
 
     @property
     def removed_text(self) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Dialog, Page, expect
 
 from tests.browser.conftest import VIEWPORT, Watched, quick, sign_in, watched
 from tests.browser.hub import Hub
@@ -64,13 +63,13 @@ def test_no_page_of_the_desk_breaks_a_rule(in_scheme: Watched) -> None:
     assert found == [], "\n".join(found)
 
 
-@pytest.mark.parametrize("name", ["procedures", "procedure", "draft", "publish", "up to date", "hostile draft"])
-def test_nothing_of_the_desk_is_wider_than_the_window(name: str, visitor: Watched) -> None:
-    page = visitor.open(PAGES[name].format(**visitor.hub.made))
-    page.evaluate("document.querySelectorAll('.desk-closed').forEach(one => one.classList.remove('desk-closed'))")
-    for width in (1366, 683):  # 683: the same window at 200 % zoom
-        page.set_viewport_size({"width": width, "height": 768})
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+def test_nothing_of_the_desk_is_wider_than_the_window(visitor: Watched) -> None:
+    for name in ("procedures", "procedure", "draft", "publish", "up to date", "hostile draft"):
+        page = visitor.open(PAGES[name].format(**visitor.hub.made))
+        page.evaluate("document.querySelectorAll('.desk-closed').forEach(one => one.classList.remove('desk-closed'))")
+        for width in (1366, 683):  # 683: the same window at 200 % zoom
+            page.set_viewport_size({"width": width, "height": 768})
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (name, width)
 
 
 def test_a_procedure_is_written_moved_and_published_by_keyboard_alone(visitor: Watched) -> None:
@@ -152,7 +151,12 @@ def test_two_editors_at_once_and_nothing_is_lost(visitor: Watched, browser: Brow
 def test_what_is_not_saved_is_not_left_without_a_warning(visitor: Watched) -> None:
     page = visitor.open(PAGES["draft"].format(**visitor.hub.made))
     asked: list[str] = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+
+    def leave(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", leave)
     page.get_by_role("link", name="Close").click()
     page.wait_for_url("**/change/**", wait_until="domcontentloaded")
     assert asked == []

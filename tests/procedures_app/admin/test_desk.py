@@ -217,6 +217,16 @@ def test_editing_begins_from_the_published_version_and_saves_a_draft(
     assert draft_of(shipped, ben) == changed()
 
 
+def test_a_long_draft_is_one_form(editor: Client, ben: Principal) -> None:
+    evidence = [{"name": f"field_{number}", "description": "What was seen"} for number in range(2)]
+    steps = [{"id": f"s{number}", "title": f"Step {number}", "evidence": evidence} for number in range(60)]
+    long = documents.read(PLAIN | {"steps": steps})
+    sent = posted(state_from(long)) | {"do": "save", "tenant": "acme", "name": "long", "revision": "0"}
+    assert len(sent) > 2_000
+    assert editor.post(address("new"), sent).status_code == 302
+    assert procedures.document_of(drafts.of("long", principal=ben)) == long | {"name": "long"}
+
+
 def test_buttons_of_rows_change_the_page_and_nothing_else(shipped: Procedure, editor: Client, ben: Principal) -> None:
     answer = press(editor, shipped, "up:steps.2", title="Typed meanwhile")
     page = answer.context["form"]

@@ -36,10 +36,11 @@ class VersionViews(DeskPages):
         principal = principal_of(request)
         draft, shown = self.draft_of(procedure), procedure.current
         newest = shown.number if shown else None
+        read = with_steps(shown) if shown else draft
         context: dict[str, Any] = {
             "procedure": procedure,
             "version": shown,
-            "document": procedures.document_of(with_steps(shown)) if shown else None,
+            "document": procedures.document_of(read) if read else None,
             "draft": draft,
             "draft_changes": selectors_procedures.changes_between(with_steps(shown), draft) if shown and draft else [],
             "draft_behind": draft is not None and draft.based_on != newest,

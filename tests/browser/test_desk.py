@@ -38,9 +38,8 @@ def tab_to(page: Page, target: str, most: int = 60) -> None:
 
 
 def titles(page: Page) -> list[str]:
-    return page.locator('[name^="steps."][name$=".title"]:not([name*="rollback"])').evaluate_all(
-        "all => all.map(one => one.value)"
-    )
+    fields = page.locator('[name^="steps."][name$=".title"]:not([name*="rollback"])')
+    return [str(value) for value in fields.evaluate_all("all => all.map(one => one.value)")]
 
 
 def test_no_page_of_the_desk_breaks_a_rule(in_scheme: Watched) -> None:

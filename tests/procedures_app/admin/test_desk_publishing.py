@@ -244,6 +244,14 @@ def test_the_page_of_a_procedure_shows_what_is_followed(twice: Procedure, editor
         assert said in text, said
 
 
+def test_a_first_draft_is_read_before_it_is_published(ben: Principal, sign_in: Any) -> None:
+    drafts.save("ship", PLAIN, principal=ben, if_revision=0)
+    first = procedures.named("ship", principal=ben)
+    text = sign_in("Auditor").get(address("change", first.pk)).content.decode()
+    assert "which nobody follows yet" in text
+    assert "Tell the team." in text
+
+
 def test_any_two_versions_are_compared_the_older_one_first(twice: Procedure, editor: Client, ben: Principal) -> None:
     drafts.save("ship", changed(title="A third"), principal=ben)
     for query, title in (

@@ -40,7 +40,7 @@ from procedures_app.api.run_outputs import (
     RenewedOutput,
     RunEventOutput,
 )
-from procedures_app.models import Approval
+from procedures_app.models import Approval, Run
 from procedures_app.services import runs
 from procedures_app.services.runs import presenting, reading, refusals
 
@@ -64,12 +64,9 @@ class RunView(HubView):
         return response
 
 
-def answer(run_id: UUID, principal: Principal, status: int = HTTPStatus.OK) -> Response:
-    """The run as it is now."""
-    document = presenting.read(run_id, principal=principal)
-    if document is None:
-        raise NotFound("There is no run of that id that you may see.")
-    return Response({"success": True, **document}, status=status)
+def answer(run: Run, principal: Principal, status: int = HTTPStatus.OK) -> Response:
+    """The run as a verb left it."""
+    return Response({"success": True, **presenting.after(run, principal=principal)}, status=status)
 
 
 class RunsView(HubView):
@@ -110,7 +107,7 @@ class RunsView(HubView):
         principal = self.principal(request, data)
         chosen = {"inputs": data.get("inputs"), "version": data.get("version")}
         run = runs.start(data["procedure"], principal=principal, **chosen)
-        return answer(run.pk, principal, HTTPStatus.CREATED)
+        return answer(run, principal, HTTPStatus.CREATED)
 
 
 class OneRunView(RunView):
@@ -123,7 +120,10 @@ class OneRunView(RunView):
         tags=TAGS,
     )
     def get(self, request: Request, run_id: UUID) -> Response:
-        return answer(run_id, self.caller(request))
+        document = presenting.read(run_id, principal=self.caller(request))
+        if document is None:
+            raise NotFound("There is no run of that id that you may see.")
+        return Response({"success": True, **document})
 
 
 class RunEventsView(RunView):
@@ -182,8 +182,7 @@ class PauseView(SteeringView):
     )
     def post(self, request: Request, run_id: UUID) -> Response:
         data, caller = self.read(RunReasonInput, request), self.caller(request)
-        runs.pause(run_id, principal=caller, **data)
-        return answer(run_id, caller)
+        return answer(runs.pause(run_id, principal=caller, **data), caller)
 
 
 class ResumeView(SteeringView):
@@ -199,8 +198,7 @@ class ResumeView(SteeringView):
     )
     def post(self, request: Request, run_id: UUID) -> Response:
         data, caller = self.read(RunResumeInput, request), self.caller(request)
-        runs.resume(run_id, principal=caller, **data)
-        return answer(run_id, caller)
+        return answer(runs.resume(run_id, principal=caller, **data), caller)
 
 
 class CancelView(SteeringView):
@@ -216,8 +214,7 @@ class CancelView(SteeringView):
     )
     def post(self, request: Request, run_id: UUID) -> Response:
         data, caller = self.read(RunReasonInput, request), self.caller(request)
-        runs.cancel(run_id, principal=caller, **data)
-        return answer(run_id, caller)
+        return answer(runs.cancel(run_id, principal=caller, **data), caller)
 
 
 class StepView(RunView):
@@ -238,8 +235,7 @@ class CompleteView(StepView):
     )
     def post(self, request: Request, run_id: UUID, step_id: str) -> Response:
         data, caller = self.read(CompleteInput, request), self.caller(request)
-        runs.complete(run_id, step_id, principal=caller, **data)
-        return answer(run_id, caller)
+        return answer(runs.complete(run_id, step_id, principal=caller, **data), caller)
 
 
 class FailView(StepView):
@@ -255,8 +251,7 @@ class FailView(StepView):
     )
     def post(self, request: Request, run_id: UUID, step_id: str) -> Response:
         data, caller = self.read(FailInput, request), self.caller(request)
-        runs.fail(run_id, step_id, principal=caller, **data)
-        return answer(run_id, caller)
+        return answer(runs.fail(run_id, step_id, principal=caller, **data), caller)
 
 
 class RenewView(StepView):
@@ -292,8 +287,7 @@ class ReleaseView(StepView):
     )
     def post(self, request: Request, run_id: UUID, step_id: str) -> Response:
         data, caller = self.read(StepReleaseInput, request), self.caller(request)
-        runs.release(run_id, step_id, principal=caller, **data)
-        return answer(run_id, caller)
+        return answer(runs.release(run_id, step_id, principal=caller, **data), caller)
 
 
 class SkipView(StepView):

@@ -57,6 +57,8 @@ class Run(models.Model):
     finished_at = models.DateTimeField(null=True)
 
     objects = ConversationQuerySet.as_manager()
+    #: Its steps in order with their definitions, where they were read with it.
+    at_hand: list[StepRun] | None = None
 
     class Meta:
         db_table = "procedure_runs"

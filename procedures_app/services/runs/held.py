@@ -169,12 +169,14 @@ def lock_above(parent_id: UUID, principal: Principal) -> HeldRun:
 
 
 def lock(run_id: UUID, principal: Principal, above: HeldRun | None) -> HeldRun:
-    rows = Run.objects.select_related("procedure", "procedure_version", "operation").select_for_update(of=("self",))
+    rows = Run.objects.select_related("procedure", "procedure_version", "operation", "parent")
+    rows = rows.select_for_update(of=("self",))
     run = rows.get(pk=run_id)
     clock = Func(function="clock_timestamp", output_field=DateTimeField())
     steps = StepRun.objects.filter(run=run).select_related("definition").order_by("position")
     found = list(steps.annotate(clock=clock))
     now = found[0].clock if found else clock_time()
+    run.at_hand = found
     held = HeldRun(run, found, now, principal, above, above.family if above else [])
     held.family.append(held)
     return held

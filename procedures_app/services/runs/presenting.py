@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from django.db.models import Prefetch, QuerySet
 from memoryhub.access.principals import Principal
 from memoryhub.access.walls import verb
 from memoryhub.registry.api.documents import moment
-from procedures_app.models import Approval, Run, RunEvent, StepRun
+from procedures_app.models import Approval, Run, RunEvent, StepKind, StepRun
 from procedures_app.services.runs.held import CURRENT
 from procedures_app.services.runs.taking import Next
 
@@ -38,11 +39,29 @@ def read(run_id: UUID, *, principal: Principal) -> Document | None:
 def run_document(run: Run) -> Document:
     """Of a run from ``shown``."""
     steps = list(run.steps.all())
+    children = {step.pk: child.pk for step in steps for child in step.children.all()}
+    return whole(run, steps, children, run.waiting)  # type: ignore[attr-defined]
+
+
+def after(run: Run, *, principal: Principal) -> Document:
+    """Of a run from a verb: what the verb had at hand is not read again."""
+    steps = run.at_hand or []
+    nested = any(step.definition.kind == StepKind.PROCEDURE and step.started_at for step in steps)
+    waiting = any(step.status == StepRun.Status.WAITING for step in steps)
+    if run.at_hand is None or nested or waiting:
+        found = read(run.pk, principal=principal)
+        assert found is not None
+        return found
+    return whole(run, steps, {}, [])
+
+
+def whole(run: Run, steps: Sequence[StepRun], children: Mapping[UUID, UUID], waiting: Sequence[Approval]) -> Document:
+    """``children``: by step, the newest run that carries it out."""
     return head(run) | {
         "inputs": run.inputs,
         "current_step": next((step.step_id for step in steps if step.status in CURRENT), None),
-        "steps": [step_document(step) for step in steps],
-        "approvals": [approval_document(approval, run) for approval in run.waiting],  # type: ignore[attr-defined]
+        "steps": [step_document(step, children.get(step.pk)) for step in steps],
+        "approvals": [approval_document(approval, run) for approval in waiting],
     }
 
 
@@ -68,8 +87,7 @@ def head(run: Run) -> Document:
     }
 
 
-def step_document(step: StepRun) -> Document:
-    children = list(step.children.all())
+def step_document(step: StepRun, child: UUID | None) -> Document:
     return {
         "id": step.step_id,
         "position": step.position,
@@ -88,7 +106,7 @@ def step_document(step: StepRun) -> Document:
         "done_by": step.done_by,
         "started_at": moment(step.started_at),
         "finished_at": moment(step.finished_at),
-        "child_run_id": str(children[-1].pk) if children else None,
+        "child_run_id": child and str(child),
     }
 
 

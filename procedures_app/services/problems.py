@@ -17,6 +17,7 @@ from memoryhub.search.ranking import Candidate, candidates
 from memoryhub.search.requests import LONGEST_QUERY, Filters
 from memoryhub.search.services.search import query_vector
 from procedures_app import matching, signatures
+from procedures_app.matching.features import rarity
 from procedures_app.models import CapturedError, Knowledge, Solution
 from procedures_app.services import keeping
 from procedures_app.services.rates import best_first
@@ -29,6 +30,7 @@ BY_WORDS, BY_MEANING, BY_TYPE = 20, 20, 20
 #: What is less likely the same problem is not worth reading.
 LEAST_CONFIDENCE = 0.2
 LONGEST_TYPE = 200
+WORDS_ASKED = 8
 #: The text of a problem is about its error while it is at most so many times as long.
 MOSTLY_ERROR = 2.5
 MOST_MATCHES = 50
@@ -122,10 +124,10 @@ def solutions_of(ids: Iterable[UUID]) -> dict[UUID, list[Solution]]:
 
 def alike(text: ErrorText, principal: Principal) -> dict[UUID, float | None]:
     """Knowledge with the words or the meaning of the error, with its cosine where it has a vector."""
-    query = f"{text.error_type} {text.template}".strip()[:LONGEST_QUERY]
-    vector, space = query_vector(query, "hybrid")
+    said = f"{text.error_type} {text.template}".strip()[:LONGEST_QUERY]
+    vector, space = query_vector(said, "hybrid")
     found = candidates(
-        query=query,
+        query=telling(text) or said,
         mode="keyword" if vector is None else "hybrid",
         vector=vector,
         model=space,
@@ -136,6 +138,12 @@ def alike(text: ErrorText, principal: Principal) -> dict[UUID, float | None]:
         principal=principal,
     ).candidates
     return {row.id: row.similarity for row in chosen(found)}
+
+
+def telling(text: ErrorText) -> str:
+    """Its type and its rarest words: those that every error has, such as "failed", would be looked up at length."""
+    rarest = sorted(set(text.words), key=lambda word: (-rarity(word), word))[:WORDS_ASKED]
+    return " ".join([text.error_type, *rarest]).strip()
 
 
 def chosen(found: Sequence[Candidate]) -> list[Candidate]:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from memoryhub.access.exceptions import Invalid, TooLarge
 from memoryhub.access.principals import Principal
+from memoryhub.registry.services.drafts import check_value
 from procedures_app.exceptions import EvidenceMissing
 from procedures_app.models import Approval, Run, StepKind, StepRun
 from procedures_app.services import errors
@@ -36,10 +37,12 @@ def complete(
     """The step is done, with its evidence. The same again by the same lease answers the same.
 
     Raises NotFound, StepRequired (with ``required_step``), EvidenceMissing (with ``errors``), LeaseLost, RunNotOpen,
-    Forbidden for an agent that the step is not for.
+    Forbidden for an agent that the step is not for, Invalid and TooLarge for what is no JSON or too much of it.
     """
     principal.require("write")
     given = dict(evidence or {})
+    for name, value in (("evidence", given), ("output", output)):
+        check_value(value, name)
     with noted(run_id, step_id, "complete", principal), holding(run_id, principal=principal) as held:
         lapsing.settle(held)
         step = held.step(step_id)

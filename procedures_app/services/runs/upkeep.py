@@ -37,7 +37,7 @@ def overdue_runs(*, principal: Principal, limit: int) -> list[UUID]:
     """Runs that time has changed since anybody looked, the longest untouched first."""
     ended = Q(lease_expires_at__lte=Now(), status__in=[Status.IN_PROGRESS, Status.ROLLING_BACK])
     late = Q(deadline_at__lte=Now(), late=False, status__in=[Status.READY, Status.IN_PROGRESS])
-    asks_again = Q(definition__kind=StepKind.CONFIRMATION, status=Status.READY, next_attempt_at__lte=Now())
+    asks_again = Q(definition__kind=StepKind.CONFIRMATION, status=Status.READY, next_attempt_at__lte=Now(), proposal="")
     late_questions = Q(
         definition__kind=StepKind.CONFIRMATION, deadline_at__lte=Now(), late=False, status=Status.WAITING
     )

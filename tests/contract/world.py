@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import count
 from typing import Any
 from urllib.parse import urlencode
@@ -102,16 +102,22 @@ def undone() -> Iterator[None]:
 def rows_of(tenant: str) -> dict[str, str]:
     """A digest per table of everything that the tenant owns, refused requests of others left aside."""
     with role("postgres"), connection.cursor() as cursor:
+        cursor.execute(digests(), {"tenant": tenant})
+        return dict(cursor.fetchall())
+
+
+@cache
+def digests() -> str:
+    """The statement that reads every table with a tenant; partitions are read through their parent."""
+    with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT c.table_name FROM information_schema.columns c JOIN information_schema.tables t "
-            "USING (table_schema, table_name) WHERE c.table_schema = 'public' AND c.column_name = 'tenant_id' "
-            "AND t.table_type = 'BASE TABLE'"
+            "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped "
+            "WHERE a.attname = 'tenant_id' AND c.relkind IN ('r', 'p') AND NOT c.relispartition "
+            "AND c.relnamespace = 'public'::regnamespace"
         )
         tables = sorted(name for (name,) in cursor.fetchall())
-        union = " UNION ALL ".join(
-            f"SELECT '{table}', coalesce(md5(string_agg(r::text, '' ORDER BY r::text)), '') "
-            f'FROM "{table}" r WHERE tenant_id = %(tenant)s'
-            for table in tables
-        )
-        cursor.execute(union, {"tenant": tenant})
-        return dict(cursor.fetchall())
+    return " UNION ALL ".join(
+        f"SELECT '{table}', coalesce(md5(string_agg(r::text, '' ORDER BY r::text)), '') "
+        f'FROM "{table}" r WHERE tenant_id = %(tenant)s'
+        for table in tables
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import math
 import re
 import socket
 import ssl
@@ -22,6 +23,10 @@ from procedures_app.calls.pointers import PointerMissing, at
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
 MOST_BYTES = 64 * 1024
+#: Levels of JSON in an answer; what nests deeper is text.
+DEEPEST = 100
+#: JSON can escape these, and PostgreSQL stores neither: NUL, and halves of characters.
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 MOST_TRIES_LATER = (408, 425, 429)
 SECRET = re.compile(r"\{\{\s*secrets\.([A-Za-z0-9_]{1,60})\s*\}\}")
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,80}")
@@ -169,11 +174,29 @@ def judged(answer: WholeAnswer, request: Mapping[str, Any], wanted: Place, secon
 
 
 def content_of(answer: WholeAnswer) -> Any:
+    """What the answer says, in a form that can be kept: what is no JSON that the database takes is text."""
     text = answer.body.decode(errors="replace").replace("\x00", "\ufffd")
     try:
-        return json.loads(text) if text.strip() else None
+        return storable(json.loads(text, parse_constant=unknown_number)) if text.strip() else None
     except (ValueError, RecursionError):
         return text
+
+
+def unknown_number(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON.")
+
+
+def storable(value: Any, depth: int = 0) -> Any:
+    """The same without the characters that no database text may hold. Raises ValueError for what cannot be kept."""
+    if depth > DEEPEST or (isinstance(value, float) and not math.isfinite(value)):
+        raise ValueError("This cannot be kept as JSON.")
+    if isinstance(value, str):
+        return UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [storable(one, depth + 1) for one in value]
+    if isinstance(value, dict):
+        return {UNSTORABLE.sub("\ufffd", name): storable(one, depth + 1) for name, one in value.items()}
+    return value
 
 
 def saved(content: Any, wanted: Mapping[str, str]) -> dict[str, Any]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 
 from memoryhub.access.principals import Principal
 from procedures_app import calls
@@ -49,12 +50,51 @@ class Claimed:
 Outcome = calls.Answer | calls.CallFailed | calls.CallRefused
 
 
-def carry_out(run_ids: Iterable[UUID], *, principal: Principal) -> int:
-    """Makes the calls that these runs wait for; how many."""
-    claimed = [found for run_id in run_ids if (found := claim(run_id, principal=principal))]
+def carry_out(run_ids: Iterable[UUID], *, principal: Principal) -> set[UUID]:
+    """Makes the calls that these runs wait for; the runs whose calls were made.
+
+    What breaks in one run keeps no other from its answer: an answer that is not recorded is a call made again.
+    """
+    claimed = [found for run_id in run_ids if (found := claimed_safely(run_id, principal))]
+    lost: list[Exception] = []
     for call, outcome in sent(claimed):
+        try:
+            recorded(call, outcome)
+        except (OperationalError, InterfaceError) as error:
+            lost.append(error)
+    if lost:  # the database was away: the job says so
+        raise lost[0]
+    return {call.run_id for call in claimed}
+
+
+def claimed_safely(run_id: UUID, principal: Principal) -> Claimed | None:
+    try:
+        return claim(run_id, principal=principal)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        logger.exception("The call of run %s could not be prepared.", run_id)
+        return None
+
+
+def recorded(call: Claimed, outcome: Outcome) -> None:
+    """Writes what came of a call; where it cannot be written, that is the step's failure."""
+    try:
         record(call, outcome)
-    return len(claimed)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        logger.exception("What came of step %s of run %s could not be recorded.", call.step_id, call.run_id)
+        record_safely(call, calls.CallRefused(f"The answer could not be recorded: {type(error).__name__}"))
+
+
+def record_safely(call: Claimed, outcome: Outcome) -> None:
+    try:
+        record(call, outcome)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        logger.exception("Step %s of run %s stays as it is until its lease ends.", call.step_id, call.run_id)
 
 
 def claim(run_id: UUID, *, principal: Principal) -> Claimed | None:
@@ -93,14 +133,16 @@ def repeat_key(held: HeldRun, step: StepRun) -> str:
 
 
 def sent(claimed: list[Claimed]) -> Iterator[tuple[Claimed, Outcome]]:
-    """The outcomes of the calls, as they were claimed. No thread touches the database."""
+    """The outcomes of the calls, as they come. No thread touches the database."""
     if not claimed:
         return
     rules = settings.CONFIG.procedures
     with ThreadPoolExecutor(min(len(claimed), MOST_AT_ONCE)) as pool:
         secrets = {name: secret.get_secret_value() for name, secret in rules.secrets.items()}
         send = sender(rules.allowed_hosts, secrets, rules.http_timeout_seconds)
-        yield from zip(claimed, pool.map(send, claimed), strict=True)
+        under_way = {pool.submit(send, call): call for call in claimed}
+        for ended in as_completed(under_way):
+            yield under_way[ended], ended.result()
 
 
 def sender(hosts: Iterable[str], secrets: Mapping[str, str], seconds: float) -> Callable[[Claimed], Outcome]:

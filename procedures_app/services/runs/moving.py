@@ -63,7 +63,7 @@ def open_step(held: HeldRun, step: StepRun, *, not_before: datetime | None = Non
     status = Status.ROLLING_BACK if todo.undoing else Status.READY
     held.put(step, status=status, lease_expires_at=None, next_attempt_at=not_before)
     held.set_status(Run.Status.ROLLING_BACK if todo.undoing else Run.Status.RUNNING)
-    if todo.kind == StepKind.HTTP:
+    if todo.kind == StepKind.HTTP and not_before is None:
         ring()
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError
 from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from memoryhub.access.principals import Principal
 from memoryhub.access.walls import verb
@@ -70,20 +70,23 @@ def settle(run_id: UUID, principal: Principal) -> bool:
 def make_calls(principal: Principal, limit: int) -> int:
     """Makes due calls, several at a time, until there is none or the time is up; how many."""
     deadline, made = time.monotonic() + CALLING_SECONDS, 0
+    left: set[UUID] = set()
     while made < limit and time.monotonic() < deadline:
-        waiting = runs_with_calls(principal=principal, limit=calling.MOST_AT_ONCE)
-        done = calling.carry_out(waiting, principal=principal)
-        made += done
-        if not done:
+        waiting = runs_with_calls(principal=principal, limit=calling.MOST_AT_ONCE, but=left)
+        if not waiting:
             break
+        done = calling.carry_out(waiting, principal=principal)
+        made += len(done)
+        left |= set(waiting) - done  # they would come first again
     return made
 
 
 @verb
-def runs_with_calls(*, principal: Principal, limit: int) -> list[UUID]:
-    """Runs whose current step is a call that nobody makes and that is due."""
+def runs_with_calls(*, principal: Principal, limit: int, but: Collection[UUID] = ()) -> list[UUID]:
+    """Runs whose current step is a call that nobody makes and that is due; the longest waiting first."""
     forward = Q(status=Status.READY, definition__kind=StepKind.HTTP, output__isnull=True, proposal="")
     back = Q(status=Status.ROLLING_BACK, definition__rollback__kind=StepKind.HTTP)
     due = Q(next_attempt_at=None) | Q(next_attempt_at__lte=Now())
-    steps = open_steps(principal).filter(forward | back, due, lease_expires_at=None)
-    return list(steps.order_by("next_attempt_at", "pk").values_list("run_id", flat=True)[:limit])
+    steps = open_steps(principal).filter(forward | back, due, lease_expires_at=None).exclude(run__in=but)
+    since = Coalesce("next_attempt_at", "run__updated_at")  # a first call waits since its run came to it
+    return list(steps.order_by(since, "pk").values_list("run_id", flat=True)[:limit])

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.conf import settings
+from django.db.models import F
 from django_q.models import OrmQ
 
+from memoryhub.access.walls import behind_walls
 from procedures_app import calls
+from procedures_app.models import Run, StepRun
 from procedures_app.services import runs
-from procedures_app.services.runs import calling
+from procedures_app.services.runs import calling, upkeep
+from procedures_app.services.runs.held import HeldRun
 from tests.procedures_app.calls.test_sending import Server
 from tests.procedures_app.following import (
     ADA,
@@ -153,6 +159,67 @@ def test_several_calls_at_a_time(server: Server):
     ids = [runs.start("ship-it", principal=ADA, inputs={"ref": "v7"}).pk for _ in range(12)]
     assert upkeep_now()["called"] == 12
     assert {run_of(run_id).status for run_id in ids} == {"completed"}
+
+
+@pytest.mark.parametrize("said", ['"a\\u0000b"', '"\\ud800"', "NaN", "1e400", '{"\\u0000": 1}', "[" * 500 + "]" * 500])
+def test_an_answer_of_any_content_ends_its_step(server: Server, said: str):
+    server.answers["/build"] = (200, f'{{"build": {{"id": 7}}, "said": {said}}}'.encode(), {})
+    step = calling_step(server)
+    step["request"]["save"] = {}
+    run_id = started(step)
+    assert upkeep_now()["called"] == 1
+    assert (run_of(run_id).status, len(server.got)) == ("completed", 1)
+
+
+def test_an_answer_that_cannot_be_kept_fails_its_step_and_no_other(server: Server, monkeypatch: pytest.MonkeyPatch):
+    publish(calling_step(server, on_failure="retry"), inputs=[{"name": "ref", "type": "text", "required": True}])
+    first, second = (runs.start("ship-it", principal=ADA, inputs={"ref": ref}).pk for ref in ("v1", "v2"))
+    real = calls.send
+
+    def send(request: dict[str, Any], **options: Any) -> calls.Answer:
+        answer = real(request, **options)
+        return replace(answer, saved={"build": "\x00"}) if request["body"] == {"ref": "v1"} else answer
+
+    monkeypatch.setattr(calls, "send", send)
+    assert upkeep_now()["called"] == 2
+    assert [run_of(run_id).status for run_id in (first, second)] == ["waiting", "completed"]
+    assert steps_of(first)["build"].error == "The answer could not be recorded: DataError"
+    assert len(server.got) == 2
+
+
+def test_a_call_that_cannot_be_prepared_holds_up_no_other(server: Server, monkeypatch: pytest.MonkeyPatch):
+    publish(calling_step(server), inputs=[{"name": "ref", "type": "text", "required": True}])
+    ids = [runs.start("ship-it", principal=ADA, inputs={"ref": "v7"}).pk for _ in range(3)]
+    real = calling.filled
+
+    def filled(held: HeldRun, step: StepRun) -> dict[str, Any]:
+        return {}["nothing"] if held.run.pk in ids[:2] else real(held, step)
+
+    monkeypatch.setattr(calling, "filled", filled)
+    monkeypatch.setattr(calling, "MOST_AT_ONCE", 1)
+    assert upkeep_now()["called"] == 1
+    assert run_of(ids[2]).status == "completed"
+
+
+def test_a_first_call_and_a_repeated_one_take_turns(server: Server):
+    server.answers["/build"] = (503, b"", {})
+    again = started(calling_step(server, on_failure="retry", max_attempts=9))
+    upkeep_now()
+    first = runs.start("ship-it", principal=ADA, inputs={"ref": "v8"}).pk
+    pass_time(3)
+    assert upkeep.runs_with_calls(principal=HUB, limit=9) == [first]
+    pass_time(3)
+    with behind_walls(HUB):
+        Run.objects.filter(pk=first).update(updated_at=F("updated_at") - timedelta(seconds=600))
+    assert upkeep.runs_with_calls(principal=HUB, limit=9) == [first, again]
+
+
+def test_no_bell_rings_for_a_call_that_has_to_wait(server: Server):
+    server.answers["/build"] = (503, b"", {})
+    started(calling_step(server, on_failure="retry", max_attempts=9))
+    OrmQ.objects.all().delete()
+    upkeep_now()
+    assert OrmQ.objects.count() == 0
 
 
 def test_what_breaks_in_a_call_is_a_failed_attempt(server: Server, monkeypatch: pytest.MonkeyPatch):

@@ -75,8 +75,13 @@ def check_pattern(pattern: str | None, value: str) -> str:
 
 
 def check_number(field: Mapping[str, Any], value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return "This must be a number."
+    try:
+        if not math.isfinite(value):
+            return "This must be a number."
+    except OverflowError:  # an integer of more than 308 digits
+        return "This number is too large."
     if field.get("minimum") is not None and value < field["minimum"]:
         return f"This must be at least {field['minimum']}."
     if field.get("maximum") is not None and value > field["maximum"]:

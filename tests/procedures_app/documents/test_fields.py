@@ -42,6 +42,11 @@ def test_a_value_fits_or_does_not(field: dict[str, Any], good: Any, bad: Any):
     assert [name for name, _ in errors(field, x=bad)] == ["x"]
 
 
+def test_a_number_of_hundreds_of_digits_is_too_large():
+    for value in (10**350, -(10**350)):
+        assert errors({"type": "number", "maximum": 5}, x=value) == [("x", "This number is too large.")]
+
+
 def test_what_is_missing_and_what_nobody_asked_for():
     assert errors({"description": "The log"}) == [("x", "This is required (text): The log")]
     assert errors({}, x=None)

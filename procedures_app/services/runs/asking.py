@@ -17,6 +17,8 @@ Kind = Approval.Kind
 #: What a person may decide about a failed step, and about a roll-back that failed.
 DECISIONS = ("retry", "skip", "roll_back", "fail")
 UNDO_DECISIONS = ("retry", "skip", "fail")
+#: Questions about a step that can be done as well; unanswered ones end, and what is done meanwhile makes them idle.
+LAPSING = (Kind.SKIP, Kind.DEVIATION)
 
 
 def ask(

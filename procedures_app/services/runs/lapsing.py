@@ -9,7 +9,7 @@ from procedures_app.models import Approval, OnFailure, StepKind, StepRun
 from procedures_app.services.runs import asking, moving, work
 from procedures_app.services.runs.held import HeldRun, Status
 
-LAPSING = (Approval.Kind.SKIP, Approval.Kind.DEVIATION)
+LAPSING = asking.LAPSING
 
 
 def settle(held: HeldRun) -> None:

@@ -254,7 +254,7 @@ def withdraw_questions(held: HeldRun) -> None:
 def tell_above(held: HeldRun, above: HeldRun) -> None:
     step = held.carried_out
     assert step is not None
-    if step.status != Status.IN_PROGRESS or above.over:
+    if above.over or not takes_result(above, step):
         return
     if held.run.status == Run.Status.COMPLETED:
         evidence = {one.step_id: one.evidence for one in held.steps}
@@ -264,6 +264,20 @@ def tell_above(held: HeldRun, above: HeldRun) -> None:
         failed(
             above, step, f"{held.run.procedure.name} {held.run.get_status_display().lower()}: {held.run.outcome_reason}"
         )
+
+
+def takes_result(held: HeldRun, step: StepRun) -> bool:
+    """Whether the run that ended counts for the step: also where a person was asked to leave the step out or to do it
+    otherwise. It is done before the answer came; to lose that would be to do it twice.
+    """
+    if step.status == Status.WAITING:
+        approval = asking.pending(step)
+        if approval is None or approval.kind not in asking.LAPSING:
+            return False
+        asking.close(held, step, approval, Approval.Status.WITHDRAWN, decided_at=held.now)
+    if step.status in (Status.WAITING, Status.READY):  # ready: the answer was no, and nobody came by since
+        held.put(step, status=Status.IN_PROGRESS)
+    return step.status == Status.IN_PROGRESS
 
 
 def stop_child(held: HeldRun, step: StepRun, why: str) -> None:

@@ -22,6 +22,7 @@ from tests.procedures_app.following import (
     flag,
     pass_time,
     publish,
+    reread,
     run_of,
     started,
     statuses,
@@ -133,6 +134,36 @@ def test_skipping_the_step_cancels_the_child():
     decide(run_id)
     assert run_of(child.pk).status == "cancelled"
     assert statuses(run_id) == ["skipped", "ready", "pending"]
+
+
+@pytest.mark.parametrize("otherwise", [False, True])
+@pytest.mark.parametrize("refused_before", [False, True])
+def test_a_child_that_ends_during_a_question_about_its_step_counts(otherwise: bool, refused_before: bool):
+    run_id = nested(inner=({"id": "compile", "evidence": [flag()]},))
+    found = take(run_id)
+    if otherwise:
+        asked = runs.ask_deviation(run_id, "build", principal=BEN, reason="So.", proposal="Take the old one.")
+    else:
+        asked = runs.ask_skip(run_id, "build", principal=BEN, reason="So.")
+    if refused_before:
+        decide(run_id, approve=False)
+    runs.complete(found.run.pk, "compile", principal=ADA, lease=found.lease_token or 0, evidence={"passed": True})
+    assert statuses(run_id) == ["done", "ready", "pending"]
+    assert reread(asked).status == ("refused" if refused_before else "withdrawn")
+    assert take(run_id).instruction == "Ship true."
+    with behind_walls(HUB):
+        assert Run.objects.filter(parent__run_id=run_id).count() == 1
+
+
+def test_a_child_that_fails_during_a_question_fails_its_step():
+    run_id = nested(
+        BUILD | {"on_failure": "retry", "max_attempts": 2}, inner=({"id": "compile", "on_failure": "fail"},)
+    )
+    found = take(run_id)
+    runs.ask_skip(run_id, "build", principal=BEN, reason="So.")
+    runs.fail(found.run.pk, "compile", principal=ADA, lease=found.lease_token or 0, error="No compiler.")
+    step = steps_of(run_id)["build"]
+    assert (step.status, "No compiler." in step.error, run_of(run_id).status) == ("ready", True, "running")
 
 
 def test_a_limit_of_the_step_ends_the_child():

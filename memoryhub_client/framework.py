@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 from memoryhub_client.client import MemoryClient
 from memoryhub_client.errors import HubError
 from memoryhub_client.knowledge import Json
-from memoryhub_client.operations import Operation, as_json
+from memoryhub_client.operations import Operation
 from memoryhub_client.procedures import Perform
 
 T = TypeVar("T")
@@ -163,9 +163,11 @@ class MemoryIntegration:
     ) -> Json:
         """Finishes what ``before_operation`` began."""
         token = str(context["consultation_token"])
-        operation = self._open.pop(token, None) or known(self.client, task, token)
-        operation.result = as_json(result)
-        return await off_loop(lambda: operation.finish(success=success, error=error, **more))
+        operation = self._open.get(token) or known(self.client, task, token)
+        operation.result = result
+        ended = await off_loop(lambda: operation.finish(success=success, error=error, **more))
+        self._open.pop(token, None)
+        return ended
 
 
 def known(client: MemoryClient, task: str, token: str) -> Operation:

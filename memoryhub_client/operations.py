@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 import time
 from collections.abc import Callable, Coroutine
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 
 from memoryhub_client import consultation
 from memoryhub_client.coordinator import without_none
+from memoryhub_client.errors import HubError
 
 if TYPE_CHECKING:
     from memoryhub_client.client import MemoryClient
@@ -20,6 +22,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Json = dict[str, Any]
 LONGEST_MESSAGE = 60_000
+#: Answers to a body that is not valid, or too large.
+UNFIT = (400, 413)
 
 
 class Operation:
@@ -37,7 +41,7 @@ class Operation:
         self.guidance: Json = {}
         self.result: Any = None
         self.finished: Json | None = None
-        self._began = 0.0
+        self._began: float | None = None
         self._outer: Token[str | None] | None = None
 
     @property
@@ -62,12 +66,21 @@ class Operation:
         said = {
             "consultation_token": self.token,
             "success": success,
-            "result": self.result,
+            "result": as_json(self.result),
             "error": described(error) if isinstance(error, BaseException) else error,
-            "duration_ms": round((time.monotonic() - self._began) * 1000),
+            "duration_ms": None if self._began is None else round((time.monotonic() - self._began) * 1000),
         }
-        self.finished = self.client.call("POST", "/memory/operations/finish", without_none(said | more))
+        self.finished = self._tell(without_none(said | more))
         return self.finished
+
+    def _tell(self, said: Json) -> Json:
+        """The work is done, whatever its result looks like: one that the hub does not take is left out."""
+        try:
+            return self.client.call("POST", "/memory/operations/finish", said)
+        except HubError as refused:
+            if refused.status not in UNFIT or "result" not in said:
+                raise
+        return self.client.call("POST", "/memory/operations/finish", without_none(said | {"result": None}))
 
     def __enter__(self) -> Self:
         self.begin()
@@ -99,7 +112,12 @@ async def in_thread(call: Callable[[], R]) -> R:
 
 
 def described(problem: BaseException) -> Json:
-    return {"message": f"{type(problem).__name__}: {problem}"[:LONGEST_MESSAGE], "type": type(problem).__name__}
+    return {"message": clean(f"{type(problem).__name__}: {problem}")[:LONGEST_MESSAGE], "type": type(problem).__name__}
+
+
+def clean(text: str) -> str:
+    """Without what JSON or the hub cannot hold: NUL and lone surrogates."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def consulted(
@@ -142,11 +160,13 @@ def in_words(name: str) -> str:
 
 
 def as_json(value: Any) -> Any:
-    """The value where JSON can hold it; else how it shows itself."""
-    if value is None or isinstance(value, str | int | float | bool):
+    """The value where the hub can hold it as JSON; else how it shows itself."""
+    if isinstance(value, str):
+        return clean(value)
+    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     if isinstance(value, dict):
-        return {str(name): as_json(item) for name, item in value.items()}
+        return {clean(str(name)): as_json(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [as_json(item) for item in value]
-    return repr(value)
+    return clean(repr(value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ from django.utils import timezone
 
 from memoryhub.access.exceptions import HubError, Invalid, TooLarge
 from memoryhub.access.models import AuditEvent
-from memoryhub.access.principals import system_principal
+from memoryhub.access.principals import Principal, system_principal
 from memoryhub.access.walls import behind_walls
 from memoryhub.registry.services import entries
 from memoryhub.registry.services.drafts import Draft
@@ -208,7 +209,12 @@ def test_a_saved_context_is_what_the_briefing_gives_back(worker):
 
 def test_saving_keeps_memories_errors_and_the_status_in_one_transaction(worker, monkeypatch):
     met: list[NewError] = []
-    monkeypatch.setattr(hooks, "_keepers", [lambda session, errors, principal: met.extend(errors) or len(errors)])
+
+    def keep(session: Session, errors: Sequence[NewError], principal: Principal) -> int:
+        met.extend(errors)
+        return len(errors)
+
+    monkeypatch.setattr(hooks, "_keepers", [keep])
     also = Also(
         memories=[Draft(key="cause", value="cookie not renewed")],
         errors=[NewError("KeyError: 'id'", "KeyError")],

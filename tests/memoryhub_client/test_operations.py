@@ -43,7 +43,7 @@ def test_calls_within_an_operation_carry_its_token_and_no_others():
         client.call("GET", "/y")
     client.call("GET", "/z")
     assert outer.confidence == 0.4
-    assert [bool(sent) for sent in client.headers] == [False, True, True, False, True, False, False]
+    assert [bool(sent) for sent in client.headers] == [False, True, True, True, True, False, False]
 
 
 def test_an_exception_is_told_and_goes_on():

@@ -9,6 +9,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from memoryhub.access.exceptions import Conflict, Invalid, NotFound
@@ -17,7 +19,16 @@ from memoryhub.access.remembered import Remembered
 from memoryhub.access.services import audit
 from memoryhub.access.walls import behind_walls, verb
 from procedures_app.exceptions import ConsultationRequired, NotPublished, ProcedureRequired, RuleStale
-from procedures_app.models import ANY_KIND, MEMORY_WRITE, EnforcementRule, Mode, Operation, Procedure, Run
+from procedures_app.models import (
+    ANY_KIND,
+    MEMORY_WRITE,
+    EnforcementRule,
+    Mode,
+    Operation,
+    Procedure,
+    ProcedureVersion,
+    Run,
+)
 from procedures_app.services.consultations import Lack, consulted
 from procedures_app.services.governing import require_governor
 
@@ -112,20 +123,36 @@ def check(kind: str, *, principal: Principal) -> Operation | None:
 
 
 def require_run(kind: str, operation: Operation | None, *, principal: Principal) -> None:
-    """Where the kind has to follow a procedure: the operation needs a completed run of it. Raises ProcedureRequired."""
+    """Where the kind has to follow a procedure: the operation needs a completed run of it. Its version is no
+    older than the one that held when the operation began. Raises ProcedureRequired."""
     rule = rule_for(kind, principal=principal)
     if principal.kind != "key" or rule.mode is not Mode.STRICT or not rule.procedure:
         return
-    runs = Run.objects.filter(
-        operation=operation, procedure__name=rule.procedure, status=Run.Status.COMPLETED, parent=None
-    )
-    if operation is None or not runs.exists():
+    if operation is None or not followed_to_the_end(rule.procedure, operation):
         message = (
             f"Work of the kind '{kind}' ends well only with a completed run of the procedure '{rule.procedure}'. "
             f"Send POST {RUNS} with it and your Consultation-Token, complete the run, then repeat this request."
         )
         operation_id = str(operation.pk) if operation else None
         raise ProcedureRequired(message, kind=kind, procedure=rule.procedure, operation_id=operation_id, runs=RUNS)
+
+
+def followed_to_the_end(procedure: str, operation: Operation) -> bool:
+    held = ProcedureVersion.objects.filter(
+        procedure=OuterRef("procedure"), status="published", published_at__lte=operation.begun_at
+    )
+    oldest = Coalesce(Subquery(held.order_by("-number").values("number")[:1]), 0)
+    runs = Run.objects.filter(operation=operation, procedure__name=procedure, status=Run.Status.COMPLETED, parent=None)
+    return runs.filter(procedure_version__number__gte=oldest).exists()
+
+
+def demanding(procedure: str, *, principal: Principal) -> Operation | None:
+    """The operation that the caller is at work on, if the strict rule of its kind demands this procedure."""
+    found = consulted(principal, hold="share").operation
+    if found is None:
+        return None
+    rule = rule_for(found.kind, principal=principal)
+    return found if (rule.mode, rule.procedure) == (Mode.STRICT, procedure) else None
 
 
 def guard(principal: Principal) -> None:

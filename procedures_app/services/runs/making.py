@@ -5,20 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from memoryhub.access.exceptions import Invalid
+from memoryhub.access.exceptions import Forbidden, Invalid
 from memoryhub.access.principals import Principal
 from procedures_app.documents import fields, preconditions
 from procedures_app.exceptions import PreconditionFailed
 from procedures_app.models import Operation, ProcedureVersion, Run, StepRun
 from procedures_app.services import procedures
+from procedures_app.services.governing import may_govern
 
 
 def version_of(name: str, *, principal: Principal, number: int | None = None) -> ProcedureVersion:
-    """The newest published version, or that number. Raises NotFound, NotPublished, ProcedureRetired."""
+    """The newest published version, or that number. Raises NotFound, NotPublished, ProcedureRetired; Forbidden for who
+    does not govern and asks for another one than the newest: what was added to a procedure is not for agents to avoid.
+    """
     newest = procedures.published(name, principal=principal)
     if number is None or number == newest.number:
         return newest
-    return procedures.version(name, number, principal=principal)
+    wanted = procedures.version(name, number, principal=principal)
+    if not may_govern(principal):
+        raise Forbidden(
+            f"Version {newest.number} of '{name}' is the one to follow. Leave the version out, or name that one; "
+            "only an admin key or a person starts another.",
+            code="version_not_current",
+        )
+    return wanted
 
 
 def inputs_for(version: ProcedureVersion, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from procedures_app.services import runs
 from tests.procedures_app.following import (
     ADA,
     BEN,
+    BOSS,
     HUB,
     acting_as,
     do,
@@ -230,7 +231,10 @@ def test_a_run_stays_on_its_version():
     run_id = started(TEST)
     publish(TEST, DEPLOY)
     assert do(run_id).status == "completed"
-    assert runs.start("ship-it", principal=ADA, version=1).procedure_version.number == 1
+    assert runs.start("ship-it", principal=BOSS, version=1).procedure_version.number == 1
+    with pytest.raises(Forbidden) as refused:
+        runs.start("ship-it", principal=ADA, version=1)
+    assert refused.value.code == "version_not_current"
     assert runs.start("ship-it", principal=ADA).procedure_version.number == 2
     with pytest.raises(NotFound):
         runs.start("ship-it", principal=ADA, version=3)

@@ -94,7 +94,15 @@ PAGES = {
 
 
 #: Pictures of the README, with the height of the window.
-README = {"dashboard": 768, "session": 1000, "entry-compared": 768, "conflict": 768, "conflicts": 768}
+README = {
+    "dashboard": 768,
+    "session": 1000,
+    "entry-compared": 768,
+    "conflict": 768,
+    "conflicts": 768,
+    "procedure-draft": 768,
+    "approval-skip": 768,
+}
 
 
 @pytest.fixture(params=["light", "dark"])

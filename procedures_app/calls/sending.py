@@ -9,7 +9,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -102,8 +102,9 @@ def send(
     """Sends a step's request and gives the answer when its status is expected (``expect_status``; 2xx if unsaid).
 
     ``request``: method, url, headers, body (sent as JSON), expect_status, save ({name: JSON Pointer}). Header values
-    may name ``{{secrets.NAME}}``. ``repeat_key`` goes along as ``Idempotency-Key``. Raises CallRefused for what may
-    not be sent, CallFailed for what did not succeed.
+    may name ``{{secrets.NAME}}``, or are in parts already: text, name of a secret, text, …
+    ``repeat_key`` goes along as ``Idempotency-Key``. Raises CallRefused for what may not be sent, CallFailed for what
+    did not succeed.
     """
     prepared = prepare(request, hosts, secrets, repeat_key)
     started = time.monotonic()
@@ -136,17 +137,20 @@ def headers_of(
     for name, value in dict(request.get("headers") or {}).items():
         if not HEADER_NAME.fullmatch(name) or name.lower() in OWN_HEADERS:
             raise CallRefused(f"The header '{name}' cannot be set by a step.")
-        found[name] = with_secrets(str(value), secrets)
+        parts = value if isinstance(value, list) else SECRET.split(str(value))
+        found[name] = with_secrets(parts, secrets)
     return found
 
 
-def with_secrets(value: str, secrets: Mapping[str, str]) -> str:
-    def secret(match: re.Match[str]) -> str:
-        if match[1] not in secrets:
-            raise CallRefused(f"There is no secret '{match[1]}' in procedures.secrets.")
-        return secrets[match[1]]
+def with_secrets(parts: Sequence[str], secrets: Mapping[str, str]) -> str:
+    """Every second part is the name of a secret."""
 
-    filled = SECRET.sub(secret, value)
+    def secret(name: str) -> str:
+        if name not in secrets:
+            raise CallRefused(f"There is no secret '{name}' in procedures.secrets.")
+        return secrets[name]
+
+    filled = "".join(secret(part) if n % 2 else part for n, part in enumerate(parts))
     if not filled.isprintable() or not filled.isascii():
         raise CallRefused("A header holds characters that no header may hold.")
     return filled

@@ -14,6 +14,8 @@ from procedures_app.documents import paths
 PLACEHOLDER = re.compile(r"\{\{([^{}]*)\}\}")
 #: Filled in by whoever sends the request, at the last moment; never stored with a run.
 SECRET = re.compile(r"secrets\.[A-Za-z0-9_]{1,60}")
+#: The same as it is written; its group is the secret's name.
+SECRET_PLACEHOLDER = re.compile(r"\{\{\s*secrets\.([A-Za-z0-9_]{1,60})\s*\}\}")
 
 
 class PlaceholderMissing(Exception):
@@ -22,6 +24,14 @@ class PlaceholderMissing(Exception):
     def __init__(self, path: str) -> None:
         self.path = path
         super().__init__(f"There is no value for {{{{{path}}}}} in this run.")
+
+
+class PlaceholderUnfit(PlaceholderMissing):
+    """The value of a placeholder looks like a placeholder itself."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.args = (f"The value of {{{{{path}}}}} holds '{{{{', which no header may take over.",)
 
 
 def fill(value: Any, context: Mapping[str, Any], *, missing: str | None = None) -> Any:
@@ -36,6 +46,25 @@ def fill(value: Any, context: Mapping[str, Any], *, missing: str | None = None) 
 def fill_url(url: str, context: Mapping[str, Any]) -> str:
     """As ``fill``, with the values percent-encoded: none of them can lead to another address."""
     return str(walk(f"{url} ", context, None, lambda text: quote(text, safe=""))).rstrip(" ")
+
+
+def fill_header(text: str, context: Mapping[str, Any]) -> list[str]:
+    """The header in parts: text, name of a secret, text, …: a value that is filled in can name no secret.
+
+    Raises PlaceholderMissing, PlaceholderUnfit for a value that looks like a placeholder itself.
+    """
+    parts = SECRET_PLACEHOLDER.split(text)
+    return [part if n % 2 else filled_header(part, context) for n, part in enumerate(parts)]
+
+
+def filled_header(text: str, context: Mapping[str, Any]) -> str:
+    def value(found: re.Match[str]) -> str:
+        filled = as_text(value_of(found, context, None))
+        if "{{" in filled:
+            raise PlaceholderUnfit(found.group(1).strip())
+        return filled
+
+    return PLACEHOLDER.sub(value, text)
 
 
 def walk(value: Any, context: Mapping[str, Any], missing: str | None, encode: Callable[[str], str]) -> Any:

@@ -120,11 +120,15 @@ def callable_now(held: HeldRun, step: StepRun) -> bool:
 
 
 def filled(held: HeldRun, step: StepRun) -> dict[str, Any]:
-    """The request with its placeholders filled in. Raises PlaceholderMissing."""
+    """The request with its placeholders filled in. Raises PlaceholderMissing.
+
+    Headers are split at their secrets before: only the document names secrets, never a value of the run.
+    """
     request, context = dict(work.of(held, step).config.get("request") or {}), held.context()
     url = placeholders.fill_url(request.pop("url", ""), context)
-    save = request.pop("save", None)
-    return {**placeholders.fill(request, context), "url": url, "save": save}
+    save, headers = request.pop("save", None), dict(request.pop("headers", None) or {})
+    parted = {name: placeholders.fill_header(value, context) for name, value in headers.items()}
+    return {**placeholders.fill(request, context), "url": url, "headers": parted, "save": save}
 
 
 def repeat_key(held: HeldRun, step: StepRun) -> str:

@@ -13,6 +13,7 @@ import pytest
 from django.conf import settings
 from django.db.models import F
 from django_q.models import OrmQ
+from pydantic import SecretStr
 
 from memoryhub.access.walls import behind_walls
 from procedures_app import calls
@@ -233,3 +234,40 @@ def test_what_breaks_in_a_call_is_a_failed_attempt(server: Server, monkeypatch: 
     upkeep_now()
     assert steps_of(run_id)["build"].error == "The call broke: ZeroDivisionError"
     assert run_of(run_id).status == "waiting"
+
+
+def refs(server: Server, header: str, ref: Any, monkeypatch: pytest.MonkeyPatch) -> UUID:
+    """A run whose call has this header, with this input, once it was called."""
+    monkeypatch.setattr(settings.CONFIG.procedures, "secrets", {"PROD": SecretStr("s3cr3t")})
+    request = {"method": "POST", "url": f"{server.place}/build", "headers": {"X-Ref": header}}
+    publish(
+        {"id": "build", "kind": "http", "request": request}, inputs=[{"name": "ref", "type": "json", "required": True}]
+    )
+    run_id = runs.start("ship-it", principal=ADA, inputs={"ref": ref}).pk
+    upkeep_now()
+    return run_id
+
+
+def test_the_document_names_secrets(server: Server, monkeypatch: pytest.MonkeyPatch):
+    run_id = refs(server, "Bearer {{ secrets.PROD }} for {{inputs.ref}}", 7, monkeypatch)
+    assert (server.got[0]["headers"]["X-Ref"], run_of(run_id).status) == ("Bearer s3cr3t for 7", "completed")
+
+
+@pytest.mark.parametrize(
+    ("header", "ref"),
+    [
+        ("ref {{inputs.ref}}", "{{secrets.PROD}}"),
+        ("{{inputs.ref}}", "{{ secrets.PROD }}"),
+        ("{{{inputs.ref}}}", "{secrets.PROD}"),
+        ("{{inputs.ref}}secrets.PROD}}", "{{"),
+    ],
+)
+def test_no_value_of_a_run_names_a_secret(server: Server, monkeypatch: pytest.MonkeyPatch, header: str, ref: str):
+    refs(server, header, ref, monkeypatch)
+    assert "s3cr3t" not in str([got["headers"] for got in server.got])
+
+
+def test_a_value_that_looks_like_a_placeholder_is_refused(server: Server, monkeypatch: pytest.MonkeyPatch):
+    run_id = refs(server, "ref {{inputs.ref}}", "{{secrets.PROD}}", monkeypatch)
+    assert (server.got, run_of(run_id).status) == ([], "waiting")
+    assert "inputs.ref" in steps_of(run_id)["build"].error

@@ -157,12 +157,16 @@ def with_secrets(parts: Sequence[str], secrets: Mapping[str, str]) -> str:
 
 
 def exchange(prepared: Prepared, seconds: float) -> WholeAnswer:
-    wanted = prepared.wanted
+    """``seconds`` for all of it, from looking up the name to the last byte."""
+    wanted, deadline = prepared.wanted, time.monotonic() + seconds
     kind = PinnedSafe if wanted.scheme == "https" else Pinned
     with closing(kind(wanted, address_of(wanted), seconds)) as connection:
         reach(connection, seconds)
         connection.request(prepared.method, prepared.path, prepared.body, prepared.headers)
-        return read_answer(connection, seconds, MOST_BYTES)
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("it took too long to send the request")
+        return read_answer(connection, left, MOST_BYTES)
 
 
 def judged(answer: WholeAnswer, request: Mapping[str, Any], wanted: Place, seconds: float) -> Answer:

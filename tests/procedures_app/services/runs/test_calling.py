@@ -188,6 +188,32 @@ def test_an_answer_that_cannot_be_kept_fails_its_step_and_no_other(server: Serve
     assert len(server.got) == 2
 
 
+def test_an_answer_is_recorded_while_others_are_waited_for(server: Server, monkeypatch: pytest.MonkeyPatch):
+    publish(calling_step(server), inputs=[{"name": "ref", "type": "text", "required": True}])
+    slow, quick = (runs.start("ship-it", principal=ADA, inputs={"ref": ref}).pk for ref in ("slow", "quick"))
+    recorded, real, record = threading.Event(), calls.send, calling.record
+
+    def send(request: dict[str, Any], **options: Any) -> calls.Answer:
+        assert request["body"] == {"ref": "quick"} or recorded.wait(30)
+        return real(request, **options)
+
+    def recording(call: calling.Claimed, outcome: calling.Outcome) -> None:
+        record(call, outcome)
+        recorded.set()
+
+    monkeypatch.setattr(calls, "send", send)
+    monkeypatch.setattr(calling, "record", recording)
+    assert upkeep_now()["called"] == 2
+    assert [run_of(run_id).status for run_id in (slow, quick)] == ["completed", "completed"]
+
+
+def test_no_call_begins_when_the_time_of_the_slice_is_up(server: Server, monkeypatch: pytest.MonkeyPatch):
+    started(calling_step(server))
+    monkeypatch.setattr(upkeep, "SLICE_SECONDS", 0.0)
+    assert upkeep_now()["called"] == 0
+    assert server.got == []
+
+
 def test_a_call_that_cannot_be_prepared_holds_up_no_other(server: Server, monkeypatch: pytest.MonkeyPatch):
     publish(calling_step(server), inputs=[{"name": "ref", "type": "text", "required": True}])
     ids = [runs.start("ship-it", principal=ADA, inputs={"ref": "v7"}).pk for _ in range(3)]

@@ -192,6 +192,7 @@ def test_pointers() -> None:
 
 def test_connecting_and_answering_share_one_time_limit(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
+
     def slowly(connection: HTTPConnection, seconds: float) -> None:
         threading.Event().wait(0.05)
         reach(connection, seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +13,11 @@ from memoryhub.access.exceptions import HubError
 from memoryhub.access.principals import system_principal
 from memoryhub.access.services import tenants
 from memoryhub.access.walls import behind_walls
-from procedures_app.models import RunEvent
-from procedures_app.services import runs
-from procedures_app.services.runs import approvals, calling
+from procedures_app.models import RunEvent, StepRun
+from procedures_app.services import knowledge, runs
+from procedures_app.services.runs import approvals, calling, taking
+from procedures_app.services.runs.held import HeldRun
+from procedures_app.services.runs.remembering import remember
 from tests.concurrency.test_entries import in_threads
 from tests.procedures_app.following import BOSS, HUB, acting_as, events_of, flag, publish, run_of, statuses, steps_of
 from tests.waiting import until
@@ -117,3 +120,27 @@ def test_refused_shortcuts_at_once_leave_no_gap():
     assert events_of(run_id).count("step.refused") == AGENTS
     with behind_walls(HUB):
         assert RunEvent.objects.filter(event="step.refused").count() == AGENTS
+
+
+def test_runs_that_remember_the_same_things_in_another_order_both_go_on(monkeypatch: pytest.MonkeyPatch):
+    def learns(title: str) -> dict[str, Any]:
+        said = {"title": title, "content": f"{title}: first."}
+        return {"id": title, "kind": "memory", "action": {"do": "capture_knowledge", "with": said}}
+
+    agent, met, first = acting_as("agent-0"), threading.Barrier(2, timeout=30), set[UUID]()
+    for title in ("alpha", "omega"):
+        knowledge.capture(title=title, content=f"{title}: first.", principal=agent)
+    publish(learns("alpha"), learns("omega"), name="up")
+    publish(learns("omega"), learns("alpha"), name="down")
+    ids = [runs.start(name, principal=agent).pk for name in ("up", "down")]
+
+    def remembering(held: HeldRun, step: StepRun) -> None:
+        remember(held, step)
+        if held.run.pk not in first:  # both have one row, and want the other's
+            first.add(held.run.pk)
+            met.wait()
+
+    monkeypatch.setattr(taking, "remember", remembering)
+    found = in_threads(lambda n: runs.next_step(ids[n], principal=agent).state, 2)
+    assert found == ["over", "over"]
+    assert [run_of(run_id).status for run_id in ids] == ["completed", "completed"]

@@ -14,7 +14,7 @@ from memoryhub.access.principals import Principal
 from procedures_app.models import Approval, Run, StepKind, StepRun
 from procedures_app.services.runs import asking, lapsing, moving, work
 from procedures_app.services.runs.children import child_of
-from procedures_app.services.runs.held import HeldRun, Status, holding
+from procedures_app.services.runs.held import HeldRun, Status, holding, once_more
 from procedures_app.services.runs.remembering import remember
 
 #: How soon to ask again where nothing says when: somebody else is at it, or the hub is.
@@ -46,6 +46,10 @@ def next_step(run_id: UUID, *, principal: Principal, lease_seconds: int | None =
     """
     principal.require("write")
     seconds = duration(lease_seconds)
+    return once_more(lambda: turn(run_id, principal, seconds))  # memory actions lock what other runs remember too
+
+
+def turn(run_id: UUID, principal: Principal, seconds: int) -> Next:
     with holding(run_id, principal=principal) as held:
         lapsing.settle(held)
         return take(held, seconds)

@@ -36,13 +36,15 @@ TABLES = ("knowledge_solutions", "captured_errors")
 def verify(
     knowledge_id: UUID, *, principal: Principal, verified: bool = True, if_version: int | None = None, reason: str = ""
 ) -> Knowledge:
-    """Confirms that it is right, or takes that back. For governors. Raises NotFound, KnowledgeStale."""
+    """Confirms that it is right, with the solutions that it has now, or takes that back. For governors.
+
+    A solution that is added later needs a word of its own. Raises NotFound, KnowledgeStale.
+    """
     require_governor(principal)
     knowledge = keeping.locked_active(knowledge_id, principal, if_version)
     if bool(knowledge.verified_by) == verified:
         return knowledge
-    knowledge.verified_by = principal.actor if verified else ""
-    knowledge.verified_at = timezone.now() if verified else None
+    verify_solutions(knowledge, principal, verified=verified)
     did = "verified" if verified else "unverified"
     return keeping.keep(knowledge, principal=principal, did=did, reason=reason)
 
@@ -106,8 +108,9 @@ def restore(
     """Makes it say again what that version said, as a new version; counts and feedback stay as they are.
 
     What was merged, superseded or archived comes back that way, with the solutions and errors that a merge moved.
-    For its author, with ``write``, and for governors; undoing a merge for governors alone. Solutions that the version
-    did not have are retired. Raises NotFound, KnowledgeStale, SignatureTaken.
+    For its author, with ``write``, and for governors; for these alone where somebody else took it out of sight, and
+    what they retired stays so. Solutions that the version did not have are retired. Raises NotFound, Forbidden,
+    KnowledgeStale, SignatureTaken.
     """
     alone(principal)
     knowledge, kept = locked_with_successor(knowledge_id, principal)
@@ -117,6 +120,7 @@ def restore(
     if kept is not None:
         require_governor(principal)
         take_back(knowledge, kept, principal)
+    require_right_to_bring_back(knowledge, principal)
     say_again(knowledge, document, principal)
     restore_solutions(knowledge, document, principal)
     try:
@@ -172,6 +176,27 @@ def require_author_or_governor(knowledge: Knowledge, principal: Principal) -> No
             raise Forbidden("Only its author may do this, or somebody who governs. Ask for it to be curated.")
 
 
+def require_right_to_bring_back(knowledge: Knowledge, principal: Principal) -> None:
+    """What its author archived the author brings back, unless somebody changed it since."""
+    if knowledge.status == ACTIVE or may_govern(principal):
+        return
+    last = KnowledgeVersion.objects.filter(knowledge=knowledge, version=knowledge.version)
+    if knowledge.status != Knowledge.Status.ARCHIVED or not last.filter(author=principal.actor).exists():
+        raise Forbidden("Somebody else took this out of sight. Ask for it to be restored by somebody who governs.")
+
+
+def verify_solutions(knowledge: Knowledge, principal: Principal, *, verified: bool) -> None:
+    """The word about knowledge is given about its active solutions with it, and taken back from just these."""
+    rows = Solution.objects.filter(knowledge=knowledge)
+    if verified:
+        knowledge.verified_by, knowledge.verified_at = principal.actor, timezone.now()
+        unverified = rows.filter(status=Solution.Status.ACTIVE, verified_by="")
+        unverified.update(verified_by=knowledge.verified_by, verified_at=knowledge.verified_at)
+    else:
+        rows.filter(verified_at=knowledge.verified_at).update(verified_by="", verified_at=None)
+        knowledge.verified_by, knowledge.verified_at = "", None
+
+
 def locked_with_successor(knowledge_id: UUID, principal: Principal) -> tuple[Knowledge, Knowledge | None]:
     """Merged knowledge comes with what has its solutions now; other knowledge alone."""
     knowledge = keeping.found(knowledge_id, principal)
@@ -219,14 +244,27 @@ def say_again(knowledge: Knowledge, document: dict[str, Any], principal: Princip
 
 def restore_solutions(knowledge: Knowledge, document: dict[str, Any], principal: Principal) -> None:
     said = {each["id"]: each for each in document["solutions"]}
-    names = [name for name in keeping.SAID_OF_SOLUTION if name != "verified_by" or principal.kind == "staff"]
     now = timezone.now()
     for solution in keeping.solutions_of(knowledge):
         before = said.get(str(solution.pk), {"status": Solution.Status.RETIRED})
-        for name in names:
-            setattr(solution, name, before.get(name, getattr(solution, name)))
+        restore_solution(solution, before, principal)
         solution.updated_at = now
-        solution.save(update_fields=[*names, "updated_at"])
+        solution.save(update_fields=[*keeping.SAID_OF_SOLUTION, "verified_at", "updated_at"])
+
+
+def restore_solution(solution: Solution, before: dict[str, Any], principal: Principal) -> None:
+    """An agent brings back neither the word of a person nor what was retired; and that word is about a text."""
+    now = {name: getattr(solution, name) for name in keeping.SAID_OF_SOLUTION}
+    back = now | {name: before[name] for name in now if name in before}
+    if principal.kind != "staff":
+        same = (back["text"], back["procedure"]) == (now["text"], now["procedure"])
+        back["verified_by"] = now["verified_by"] if same else ""
+    if not may_govern(principal) and now["status"] == Solution.Status.RETIRED:
+        back["status"] = Solution.Status.RETIRED
+    if back["verified_by"] != now["verified_by"]:
+        solution.verified_at = timezone.now() if back["verified_by"] else None
+    for name, value in back.items():
+        setattr(solution, name, value)
 
 
 def taken(knowledge: Knowledge) -> SignatureTaken:

@@ -140,12 +140,20 @@ def add_to(known: Knowledge, new: Knowledge, solution: str, principal: Principal
     if known.problem_signature:
         Knowledge.objects.filter(pk=known.pk).update(occurrences=F("occurrences") + 1)
         known.refresh_from_db(fields=["occurrences"])
+    before = said_of(known)
     changed = grown(known, new)
+    if principal.kind != "staff" and said_of(known) != before:
+        known.verified_by, known.verified_at = "", None
     changed |= bool(solution) and solutions.placed(known, solution, principal)[1]
     other = (new.title, new.content) != (known.title, known.content) and not is_bare(new)
     if changed or other:
         said = {"captured": {"title": new.title, "content": new.content}} if other else {}
         keeping.keep(known, principal=principal, did="captured", reason="Captured again.", also=said)
+
+
+def said_of(knowledge: Knowledge) -> tuple[Any, ...]:
+    """What a person's word is about."""
+    return knowledge.title, knowledge.content, knowledge.problem_description
 
 
 def grown(known: Knowledge, new: Knowledge) -> bool:

@@ -172,7 +172,7 @@ def by_settings() -> Source:
 
 
 def solution_found(solution: Solution, knowledge: Knowledge, likeness: float, because: str) -> Found:
-    verified = bool(solution.verified_by or knowledge.verified_by)
+    verified = bool(solution.verified_by)
     # a person's word counts like some successes
     good = solution.successes + VERIFIED_COUNTS * verified
     sure = confidence(by_settings(), likeness=likeness, successes=good, failures=solution.failures)

@@ -164,14 +164,15 @@ def feedback(
     """Says whether trying it helped. Needs ``write``; gives the solution with its new rate.
 
     About one error, or one operation, it counts once: said again, the new answer takes the place of the former one.
-    Without either each call is a try of its own. Raises NotFound (solution, error or operation), Invalid.
+    Without either it is what this caller says of the solution, and counts once, too.
+    Raises NotFound (solution, error or operation), Invalid.
     """
     principal.require("write")
     if len(note) > LONGEST_NOTE:
         raise Invalid("note", f"At most {LONGEST_NOTE} characters.")
     tried = trial(error_id, operation_id, principal)
     knowledge, solution = locked(solution_id, principal)
-    former = said_before(solution, tried)
+    former = said_before(solution, tried, principal.actor)
     before = former and {"worked": former.worked}
     count(solution, former, worked)
     said = former or Feedback(tenant_id=solution.tenant_id, solution=solution)
@@ -212,9 +213,14 @@ def trial(error_id: UUID | None, operation_id: UUID | None, principal: Principal
     return Trial(error, operation or (error.operation if error else None))
 
 
-def said_before(solution: Solution, tried: Trial) -> Feedback | None:
-    """What was said about the same try: about this error, or, where one of the two names none, the operation."""
+def said_before(solution: Solution, tried: Trial, author: str) -> Feedback | None:
+    """What was said about the same try: about this error, or, where one of the two names none, the operation.
+
+    Where nothing is named it is what the same author said: repeated, it makes nothing surer.
+    """
     known = Feedback.objects.filter(solution=solution).order_by("created_at", "pk")
+    if tried.error is None and tried.operation is None:
+        return known.filter(error=None, operation=None, author=author).first()
     of_operation = known.filter(operation=tried.operation) if tried.operation else known.none()
     if tried.error is None:
         return of_operation.first()

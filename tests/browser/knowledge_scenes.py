@@ -51,8 +51,8 @@ def pool_problem() -> Knowledge:
     assert problem is not None
     tried = [solutions.add(problem.pk, principal=agent("researcher"), text=text) for text in WORKED]
     for solution, told in zip(tried, WORKED.values(), strict=True):
-        for worked in told:
-            solutions.feedback(solution.pk, principal=agent("support-bot"), worked=worked)
+        for number, worked in enumerate(told):
+            solutions.feedback(solution.pk, principal=agent(f"support-bot-{number}"), worked=worked)
     for number, name in enumerate(("billing-bot", "support-bot", "planner", "billing-bot"), 31):
         met = errors.capture(principal=agent(name), message=POOL.format(seconds=number), error_type="TimeoutError")
         if name != "planner":

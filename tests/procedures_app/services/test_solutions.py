@@ -89,6 +89,12 @@ def test_about_one_error_it_counts_once(solution: Solution, caller: Caller):
         assert Feedback.objects.count() == 1
 
 
+def test_about_nothing_it_counts_once_for_each_who_says_it(solution: Solution, caller: Caller):
+    for name, worked in (("ann", True), ("ann", True), ("bob", True), ("ann", False)):
+        solutions.feedback(solution.pk, principal=caller(name), worked=worked)
+    assert again(solution, caller())[:3] == (1, 1, 2)
+
+
 def test_about_one_operation_it_counts_once_with_its_error_too(solution: Solution, caller: Caller, tenant: str):
     about = operation(caller(), tenant)
     solutions.feedback(solution.pk, principal=caller(), worked=True, operation_id=about)
@@ -117,8 +123,8 @@ def test_what_is_not_there_is_not_told(solution: Solution, caller: Caller, other
 
 def test_the_surest_solution_stands_on_the_problem(known: Knowledge, solution: Solution, caller: Caller):
     other = solutions.add(known.pk, principal=caller(), text="Kill idle clients")
-    for _ in range(5):
-        solutions.feedback(other.pk, principal=caller(), worked=True)
+    for number in range(5):
+        solutions.feedback(other.pk, principal=caller(f"a{number}"), worked=True)
     solutions.feedback(solution.pk, principal=caller(), worked=False)
     assert knowledge.get(known.pk, principal=caller()).solution == "Kill idle clients"
 

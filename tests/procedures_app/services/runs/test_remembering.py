@@ -14,7 +14,7 @@ from procedures_app.documents.step_checking import ACTION_NEEDS
 from procedures_app.exceptions import DraftHasErrors
 from procedures_app.models import CapturedError
 from procedures_app.services import knowledge, runs
-from procedures_app.services.runs.remembering import ACTIONS
+from procedures_app.services.runs.remembering import ACTIONS, ENCRYPTED, OTHERS
 from tests.procedures_app.following import (
     ADA,
     BEN,
@@ -65,7 +65,9 @@ def test_the_agent_has_its_own_rights_and_no_more():
     assert runs.next_step(run_id, principal=ADA).state == "waiting"  # for ada there is no such thing
     decide(run_id, decision="retry")
     assert runs.next_step(run_id, principal=BEN).state == "step"
-    assert output_of(run_id, "remember")["value"] == "secret"
+    found = output_of(run_id, "remember")
+    assert (found["key"], found["withheld"]) == ("mine", OTHERS)
+    assert "value" not in found  # ada reads the run, too
 
 
 def test_a_caller_who_may_not_read_finds_nothing():
@@ -148,3 +150,55 @@ def test_a_failure_is_captured_as_an_error_with_where_it_happened():
         met = CapturedError.objects.get()
     assert (met.message, met.agent_id) == (error, "ada")
     assert met.context == {"host": "db-1", "run_id": str(run_id), "procedure": "ship-it", "step_id": "build"}
+
+
+LOOKING = action("search", "search", query="zebra diagnosis", mode="keyword")
+UMA = {"user_id": "uma"}
+
+
+def output_by(step: dict[str, Any], caller: Any, **about: str) -> Any:
+    run_id = started(step, principal=ADA.naming(**about))
+    runs.next_step(run_id, principal=caller)
+    return output_of(run_id, step["id"])
+
+
+@pytest.mark.parametrize(
+    "caller",
+    [
+        ADA.naming(user_id="uma"),
+        acting_as("boss", permissions=frozenset({"read", "write", "admin"})),
+        acting_as("bound", bound_user="uma"),
+        HUB,
+    ],
+    ids=["naming", "admin", "bound", "hub"],
+)
+def test_a_run_about_nobody_tells_nothing_of_a_user(caller: Any):
+    entries.store(Draft(key="u", value="zebra diagnosis of uma", scope="user", user_id="uma"), principal=ADA)
+    assert "uma" not in str(output_by(LOOKING, caller))
+    assert "uma" not in str(output_by(action("retrieve", key="u"), caller))
+
+
+def test_a_run_about_a_user_tells_of_that_user():
+    entries.store(Draft(key="u", value="zebra diagnosis of uma", scope="user", user_id="uma"), principal=ADA)
+    [found] = output_by(LOOKING, ADA.naming(user_id="uma"), **UMA)["results"]
+    assert found["value"] == "zebra diagnosis of uma"
+    assert output_by(action("retrieve", key="u", **UMA), ADA.naming(user_id="uma"), **UMA)["value"] == found["value"]
+
+
+def test_an_action_speaks_of_whom_the_run_is_about():
+    run_id = started(action("retrieve", key="u", user_id="uma"))
+    runs.next_step(run_id, principal=ADA)
+    assert "whom its run is about" in steps_of(run_id)["remember"].error
+
+
+def test_what_an_agent_keeps_for_itself_is_found_without_its_content():
+    entries.store(Draft(key="mine", value="zebra diagnosis", scope="agent"), principal=ADA)
+    [found] = output_by(LOOKING, ADA)["results"]
+    assert set(found) == {"kind", "id", "score", "withheld"}
+
+
+def test_an_encrypted_value_stays_out_of_the_run():
+    entries.store(Draft(key="zebra diagnosis", value="pin 4711", scope="tenant", encrypted=True), principal=ADA)
+    found = output_by(action("retrieve", key="zebra diagnosis"), ADA)
+    assert (found["key"], found["withheld"], "4711" in str(found)) == ("zebra diagnosis", ENCRYPTED, False)
+    assert "4711" not in str(output_by(LOOKING, ADA))

@@ -37,7 +37,8 @@ def complete(
     """The step is done, with its evidence. The same again by the same lease answers the same.
 
     Raises NotFound, StepRequired (with ``required_step``), EvidenceMissing (with ``errors``), LeaseLost, RunNotOpen,
-    Forbidden for an agent that the step is not for, Invalid and TooLarge for what is no JSON or too much of it.
+    Forbidden for an agent that the step is not for, Invalid and TooLarge for what is no JSON or too much of it, Invalid
+    for an ``output`` where the hub recorded one.
     """
     principal.require("write")
     given = dict(evidence or {})
@@ -49,6 +50,7 @@ def complete(
         if repeated(held, step, lease, given):
             return held.run
         check_held(held, step, lease)
+        check_output(step, output)
         cleaned = checked(held, step, given, note)
         finish(held, step, cleaned, output, note)
         for one in list(held.family):
@@ -64,8 +66,19 @@ def repeated(held: HeldRun, step: StepRun, lease: int, given: dict[str, Any]) ->
         return False
     if step.status == Status.ROLLED_BACK or step.proposal:
         return step.status == Status.ROLLED_BACK or step.evidence == given
-    cleaned, errors = work.handed_in(work.required_fields(step), given)
-    return not errors and bool(cleaned == step.evidence)
+    cleaned, errors = work.handed_in(work.open_fields(step), given)
+    return not errors and bool(found_by_hub(step) | cleaned == step.evidence)
+
+
+def check_output(step: StepRun, output: Any) -> None:
+    if output is not None and work.recorded(step):
+        raise Invalid("output", "The hub carried this step out and recorded what it found. Leave 'output' out.")
+
+
+def found_by_hub(step: StepRun) -> dict[str, Any]:
+    """The evidence that the recorded output gave."""
+    found = (step.output or {}) if work.recorded(step) else {}
+    return {name: value for name, value in step.evidence.items() if name in found}
 
 
 def checked(held: HeldRun, step: StepRun, given: dict[str, Any], note: str) -> dict[str, Any]:
@@ -77,6 +90,7 @@ def checked(held: HeldRun, step: StepRun, given: dict[str, Any], note: str) -> d
         cleaned = given
     else:
         cleaned, errors = work.handed_in(work.of(held, step).fields, given)
+        cleaned = found_by_hub(step) | cleaned
     if errors:
         names = ", ".join(error["field"] for error in errors)
         raise EvidenceMissing(

@@ -104,20 +104,27 @@ def done(held: HeldRun, step: StepRun, *, evidence: dict[str, Any], output: Any 
 
 
 def answered(held: HeldRun, step: StepRun, output: dict[str, Any]) -> None:
-    """The hub carried a step out. What evidence its output does not give, an agent hands in."""
+    """The hub carried a step out. Evidence that its output gives stands; what it does not give, an agent hands in."""
     if held.run.undoing:
         undone(held, step, "")
         return
-    wanted = work.required_fields(step)
-    evidence, errors = work.handed_in(
-        wanted, {one["name"]: output[one["name"]] for one in wanted if one["name"] in output}
-    )
-    held.put(step, output=output)
+    given = {one["name"]: output[one["name"]] for one in work.required_fields(step) if one["name"] in output}
+    evidence, errors = work.handed_in([one for one in work.required_fields(step) if one["name"] in given], given)
     if errors:
+        unfit(held, step, errors)
+        return
+    held.put(step, output=output, evidence=evidence)
+    if work.handed_in(work.open_fields(step), {})[1]:
         held.note("step.answered", step, attempt=step.attempts)
         open_step(held, step)
     else:
         done(held, step, evidence=evidence)
+
+
+def unfit(held: HeldRun, step: StepRun, errors: list[dict[str, str]]) -> None:
+    """What the hub found is not what the step requires: nobody may say otherwise, the policy decides."""
+    said = "; ".join(f"{error['field']}: {error['message']}" for error in errors)
+    failed(held, step, f"What was found does not fit. {said}", final=True)
 
 
 def passed(held: HeldRun, step: StepRun, why: str) -> None:

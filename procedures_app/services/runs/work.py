@@ -12,6 +12,7 @@ from procedures_app.services.runs.held import HeldRun
 
 #: Stands for what a placeholder names and the run does not have.
 UNKNOWN = "(not given)"
+AUTOMATIC = (StepKind.HTTP, StepKind.MEMORY, StepKind.PROCEDURE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Work:
 
     @property
     def by_hub(self) -> bool:
-        return self.kind in (StepKind.HTTP, StepKind.MEMORY, StepKind.PROCEDURE)
+        return self.kind in AUTOMATIC
 
 
 def of(held: HeldRun, step: StepRun) -> Work:
@@ -42,12 +43,11 @@ def of(held: HeldRun, step: StepRun) -> Work:
 def as_written(step: StepRun) -> Work:
     """An automatic step whose result is there, and that still needs evidence, is an agent's."""
     written = step.definition
-    done = written.kind in (StepKind.HTTP, StepKind.MEMORY, StepKind.PROCEDURE) and step.output is not None
     return Work(
-        kind=StepKind.INSTRUCTION if done else written.kind,
+        kind=StepKind.INSTRUCTION if recorded(step) else written.kind,
         title=written.title,
         instruction=written.instruction,
-        fields=required_fields(step),
+        fields=open_fields(step),
         config=written.config,
         agents=written.agents,
         max_attempts=written.max_attempts,
@@ -59,6 +59,17 @@ def required_fields(step: StepRun) -> list[dict[str, Any]]:
     """Evidence as it is written, and a confirmation of every precondition that the hub cannot check."""
     written = step.definition
     return [*written.evidence, *preconditions.confirmations(written.preconditions)]
+
+
+def recorded(step: StepRun) -> bool:
+    """Whether the hub carried the step out already: what it found stands, whoever hands in the rest."""
+    return step.definition.kind in AUTOMATIC and step.output is not None and not step.proposal
+
+
+def open_fields(step: StepRun) -> list[dict[str, Any]]:
+    """Evidence that is an agent's to give: not what the hub found."""
+    found = (step.output or {}) if recorded(step) else {}
+    return [one for one in required_fields(step) if one["name"] not in found]
 
 
 def otherwise(step: StepRun) -> Work:

@@ -7,11 +7,12 @@ from uuid import UUID
 
 import pytest
 
+from memoryhub.access.exceptions import Invalid
 from memoryhub.access.walls import behind_walls
 from memoryhub.registry.services import entries
 from memoryhub.registry.services.drafts import Draft
 from procedures_app.documents.step_checking import ACTION_NEEDS
-from procedures_app.exceptions import DraftHasErrors
+from procedures_app.exceptions import DraftHasErrors, EvidenceMissing
 from procedures_app.models import CapturedError
 from procedures_app.services import knowledge, runs
 from procedures_app.services.runs.remembering import ACTIONS, ENCRYPTED, OTHERS
@@ -202,3 +203,54 @@ def test_an_encrypted_value_stays_out_of_the_run():
     found = output_by(action("retrieve", key="zebra diagnosis"), ADA)
     assert (found["key"], found["withheld"], "4711" in str(found)) == ("zebra diagnosis", ENCRYPTED, False)
     assert "4711" not in str(output_by(LOOKING, ADA))
+
+
+def number(name: str) -> dict[str, Any]:
+    return {"name": name, "type": "number", "required": True, "description": "How many.", "minimum": 5}
+
+
+def looked_up(value: Any, *evidence: dict[str, Any], **fields: Any) -> UUID:
+    """A run whose first step finds this value, and asks for that evidence."""
+    entries.store(Draft(key="result", value=value, scope="tenant"), principal=ADA)
+    run_id: UUID = started(action("retrieve", key="result") | {"evidence": list(evidence)} | fields, {"id": "ship"})
+    return run_id
+
+
+def test_what_the_hub_recorded_is_not_handed_in_otherwise():
+    run_id = looked_up({"verdict": "failed"}, flag("seen"))
+    lease = runs.next_step(run_id, principal=ADA).lease_token or 0
+    given = {"principal": ADA, "lease": lease, "evidence": {"seen": True}}
+    with pytest.raises(Invalid, match="recorded"):
+        runs.complete(run_id, "remember", **given, output={"value": {"verdict": "passed"}})
+    runs.complete(run_id, "remember", **given)
+    assert output_of(run_id, "remember")["value"] == {"verdict": "failed"}
+
+
+def test_evidence_that_the_output_gives_stands_and_the_rest_is_handed_in():
+    run_id = looked_up(7, number("value"), flag("seen"))
+    found = runs.next_step(run_id, principal=ADA)
+    assert found.todo is not None
+    assert [field["name"] for field in found.todo.fields] == ["seen"]
+    given = {"principal": ADA, "lease": found.lease_token or 0}
+    with pytest.raises(EvidenceMissing):
+        runs.complete(run_id, "remember", **given, evidence={"seen": True, "value": 9})
+    for _ in range(2):  # the same again answers the same
+        runs.complete(run_id, "remember", **given, evidence={"seen": True})
+    assert steps_of(run_id)["remember"].evidence == {"value": 7, "seen": True}
+
+
+def test_what_is_found_and_does_not_fit_fails_the_step():
+    run_id = looked_up(1, number("value"), flag("seen"), on_failure="retry", max_attempts=3)
+    assert runs.next_step(run_id, principal=ADA).state == "waiting"
+    step = steps_of(run_id)["remember"]
+    assert ("at least 5" in step.error, step.evidence, step.output) == (True, {}, None)
+    entries.store(Draft(key="result", value=6, scope="tenant"), principal=ADA)
+    decide(run_id, decision="retry")
+    assert do(run_id, evidence={"seen": True}).status == "running"
+    assert steps_of(run_id)["remember"].evidence == {"value": 6, "seen": True}
+
+
+def test_evidence_that_may_be_left_out_is_not_waited_for():
+    run_id = looked_up(7, number("value"), number("other") | {"required": False})
+    runs.next_step(run_id, principal=ADA)
+    assert statuses(run_id) == ["done", "in_progress"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 from uuid import UUID
 
 from memoryhub.access.principals import Principal
 from procedures_app.models import CapturedError, Procedure, Run
 from procedures_app.services import errors as capturing
+from procedures_app.services import keeping
 from sessions_app.hooks import NewError
 from sessions_app.models import Session
 
@@ -52,10 +53,14 @@ def recent_errors(session: Session | None, principal: Principal) -> list[dict[st
     rows = CapturedError.objects.visible_to(principal).select_related("knowledge", "solution")
     if session is not None:
         rows = rows.filter(session_id=session.session_id)
-    return [as_snapshot(error) for error in rows.order_by("-created_at")[:FEW]]
+    found = list(rows.order_by("-created_at")[:FEW])
+    known = {error.knowledge_id for error in found} | {error.solution.knowledge_id for error in found if error.solution}
+    seen = set(keeping.visible(principal).filter(pk__in=known - {None}).values_list("pk", flat=True))
+    return [as_snapshot(error, seen) for error in found]
 
 
-def as_snapshot(error: CapturedError) -> dict[str, Any]:
+def as_snapshot(error: CapturedError, seen: Set[UUID]) -> dict[str, Any]:
+    """``seen``: the knowledge that the caller may see. An error may be everybody's, and what solved it a user's."""
     return {
         "id": error.pk,
         "session_id": error.session_id,
@@ -66,9 +71,9 @@ def as_snapshot(error: CapturedError) -> dict[str, Any]:
             "message": error.message,
             "error_type": error.error_type,
             "context": error.context,
-            "known_as": error.knowledge.title if error.knowledge else None,
+            "known_as": error.knowledge.title if error.knowledge and error.knowledge_id in seen else None,
             "confidence": error.confidence,
-            "solution": error.solution.text if error.solution else None,
+            "solution": error.solution.text if error.solution and error.solution.knowledge_id in seen else None,
             "solved": error.solved,
         },
         "tags": [],

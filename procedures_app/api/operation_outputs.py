@@ -217,9 +217,8 @@ def operation_document(operation: Operation) -> dict[str, Any]:
     return operation_row(operation) | told
 
 
-def captured_fields(error: CapturedError | None) -> dict[str, Any]:
-    known = error.solution.text if error and error.solution else ""
-    return {"captured": error and error_fields(error), "known_solution": known}
+def captured_fields(error: CapturedError | None, known_solution: str) -> dict[str, Any]:
+    return {"captured": error and error_fields(error), "known_solution": known_solution}
 
 
 def feedback_document(solution: Solution | None) -> dict[str, Any] | None:

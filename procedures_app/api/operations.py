@@ -129,7 +129,7 @@ class FinishView(HubView):
                 "success": True,
                 "operation": operation_row(finished.operation),
                 "work": work_document(finished.work),
-                **captured_fields(finished.captured),
+                **captured_fields(finished.captured, finished.known_solution),
                 "feedback": feedback_document(finished.solution),
             }
         )

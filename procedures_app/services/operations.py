@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -43,12 +43,16 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """``captured`` is the error that was said, ``solution`` the one that feedback was given on, if they were."""
+    """``captured`` is the error that was said, ``solution`` the one that feedback was given on, if they were.
+
+    ``known_solution``: what solves the error, in words, as far as the caller may know.
+    """
 
     operation: Operation
     work: WorkRecord
     captured: CapturedError | None
     solution: Solution | None = None
+    known_solution: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +84,20 @@ def begin(
     principal.require("write")
     check_value(context, "context")
     kind = enforcement.canonical_kind(kind)
-    advice = guidance.contextual(task, principal=principal, kind=kind, context=context, task_id=task_id)
+    asker = reader_of_all(principal=principal)
+    advice = guidance.contextual(task, principal=asker, kind=kind, context=context, task_id=task_id)
     return opened(principal=principal, task=task.strip(), kind=kind, context=context, task_id=task_id, advice=advice)
+
+
+@verb
+def reader_of_all(*, principal: Principal) -> Principal:
+    """Who is asked for: where it is not known whose the session is, the operation and what was told is for all of the
+    tenant to read; so nothing is told that is not. Else the caller.
+    """
+    named = principal.named_session is not None and principal.named_user is None
+    if named and work.subject(principal)["user_id"] is None:
+        return replace(principal, named_session=None)
+    return principal
 
 
 @verb
@@ -139,13 +155,14 @@ def finish(
     check_value([result, error], "result and error")
     outcome = Outcome(success, result, as_error(error), duration_ms, solution_worked)
     operation = held(token, principal)
+    caller = principal.naming(user_id=operation.user_id, session_id=operation.session_id)
     if operation.status != Status.BEGUN:
-        return said_again(operation, outcome)
+        return said_again(operation, outcome, caller)
     if not operation.is_current:  # type: ignore[attr-defined]
         raise OperationEnded(f"This operation expired {wording.when(operation.expires_at)}. Begin a new one.")
     if success:
         enforcement.require_run(operation.kind, operation, principal=principal)
-    return ended(operation, outcome, principal.naming(user_id=operation.user_id, session_id=operation.session_id))
+    return ended(operation, outcome, caller)
 
 
 def held(token: str, principal: Principal) -> Operation:
@@ -192,7 +209,7 @@ def ended(operation: Operation, outcome: Outcome, caller: Principal) -> Finished
         task_id=operation.task_id,
         created_at=now,
     )
-    return Finished(operation, done, captured, solution)
+    return Finished(operation, done, captured, solution, outcomes.known_solution(captured, principal=caller))
 
 
 def close(operation: Operation, status: Status, at: datetime, **fields: Any) -> None:
@@ -206,7 +223,7 @@ def milliseconds(operation: Operation, now: datetime) -> int:
     return max(0, round((now - operation.begun_at) / timedelta(milliseconds=1)))
 
 
-def said_again(operation: Operation, outcome: Outcome) -> Finished:
+def said_again(operation: Operation, outcome: Outcome, caller: Principal) -> Finished:
     """What was answered the first time, if it is the same outcome."""
     before = (operation.status, normal(operation.result), operation.error_message)
     message = (outcome.error or {}).get("message", "")
@@ -214,7 +231,8 @@ def said_again(operation: Operation, outcome: Outcome) -> Finished:
         when = wording.when(operation.finished_at or operation.expires_at)
         raise OperationEnded(f"This operation was {operation.status} {when}; its outcome stays. Begin a new one.")
     done = operation.work.get(created_at=cast("datetime", operation.finished_at))
-    return Finished(operation, done, outcomes.captured_before(operation) if message else None)
+    captured = outcomes.captured_before(operation) if message else None
+    return Finished(operation, done, captured, known_solution=outcomes.known_solution(captured, principal=caller))
 
 
 # -- abandon, expire --------------------------------------------------------------------------------------

@@ -52,6 +52,14 @@ def capture(operation: Operation, error: dict[str, Any] | None, *, principal: Pr
     return captured.error
 
 
+def known_solution(error: CapturedError | None, *, principal: Principal) -> str:
+    """What is known to solve the error, where the caller may see that; else empty."""
+    if error is None or error.solution_id is None:
+        return ""
+    rows = Solution.objects.filter(pk=error.solution_id, knowledge__in=keeping.visible(principal))
+    return rows.values_list("text", flat=True).first() or ""
+
+
 def captured_before(operation: Operation) -> CapturedError | None:
     """The error that was said when the operation was finished."""
     found: CapturedError | None = (

@@ -259,7 +259,12 @@ def mirror(knowledge: Knowledge) -> None:
 
 
 def mark_solved(error: CapturedError | None, solution: Solution, worked: bool) -> None:
-    """Of what was recommended for the error; a solution that was tried without one becomes that."""
+    """Of what was recommended for the error; a solution that was tried without one becomes that.
+
+    Unless it is private to other readers: who sees the error is shown its solution.
+    """
     if error is None or error.solution_id not in (None, solution.pk):
+        return
+    if solution.knowledge.user_id not in (None, error.user_id):
         return
     CapturedError.objects.filter(pk=error.pk).update(solution=solution, solved=worked)

@@ -10,7 +10,7 @@ from memoryhub.access.principals import Principal
 from procedures_app.documents import fields, preconditions
 from procedures_app.exceptions import PreconditionFailed
 from procedures_app.models import Operation, ProcedureVersion, Run, StepRun
-from procedures_app.services import procedures
+from procedures_app.services import keeping, procedures
 from procedures_app.services.governing import may_govern
 
 
@@ -55,10 +55,11 @@ def make(
     step: StepRun | None = None,
 ) -> Run:
     """The rows of a run that has not begun. One that carries out a step belongs to whom the run above belongs to."""
+    user, session = (above.user_id, above.session_id) if above else keeping.whose(principal)
     run: Run = Run.objects.create(
         tenant_id=version.tenant_id,
-        user_id=above.user_id if above else principal.named_user,
-        session_id=above.session_id if above else principal.named_session,
+        user_id=user,
+        session_id=session,
         agent_id=principal.agent_id,
         procedure_id=version.procedure_id,
         procedure_version=version,

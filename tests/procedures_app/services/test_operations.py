@@ -16,7 +16,7 @@ from procedures_app.exceptions import ConsultationRequired, OperationEnded, Proc
 from procedures_app.models import Operation, Procedure, ProcedureVersion, Run, WorkRecord
 from procedures_app.services import enforcement, operations, work
 from tests.conftest import MakeKey, role
-from tests.procedures_app.conftest import begun, principal_of
+from tests.procedures_app.conftest import Begin, begun, principal_of
 
 pytestmark = pytest.mark.django_db
 
@@ -214,3 +214,14 @@ def test_a_finished_one_is_no_consultation(agent: Principal, governor: Principal
     operations.finish(made.token, principal=agent, success=True)
     with pytest.raises(ConsultationRequired):
         work.record(principal=consulted, action="Build", kind="deployment")
+
+
+def test_what_a_session_alone_leads_to_is_not_kept_for_all(caller: Begin):
+    """Nothing says whose the session is, so the operation is everybody's."""
+    both = caller(user="uma", named_session="s9")
+    work.record(principal=both, action="Explain the zebra diagnosis", output="It is zebraitis.", success=True)
+    task = "Explain the zebra diagnosis"
+    found = operations.begin(principal=caller(named_session="s9"), task=task).operation
+    assert (found.user_id, found.session_id) == (None, "s9")
+    assert "zebraitis" not in str(operations.find(found.pk, principal=caller("ben")).guidance)
+    assert "zebraitis" in str(operations.begin(principal=both, task=task).guidance)

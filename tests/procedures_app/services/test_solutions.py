@@ -16,8 +16,9 @@ from memoryhub.access.exceptions import Forbidden, Invalid, NotFound, ScopeMissi
 from memoryhub.access.ids import new_id
 from memoryhub.access.principals import Principal
 from memoryhub.access.walls import behind_walls
+from procedures_app import briefing
 from procedures_app.models import CapturedError, Feedback, Knowledge, Operation, Solution
-from procedures_app.services import errors, knowledge, rates, solutions
+from procedures_app.services import errors, knowledge, outcomes, rates, solutions
 from procedures_app.services.rates import best_first, lower_bound
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +107,25 @@ def test_about_one_operation_it_counts_once_with_its_error_too(solution: Solutio
     assert again(solution, caller()) == (1, 0, 1, 0.667)
     with behind_walls(caller()):
         assert Feedback.objects.get().error_id == error.pk
+
+
+def test_what_solves_it_for_a_user_is_shown_to_nobody_else(caller: Caller):
+    uma = caller(user="uma")
+    hers = knowledge.capture(
+        principal=uma, title="Private", content={"error": "her thing broke"}, solution="Secret way", private=True
+    ).knowledge
+    with behind_walls(caller()):
+        secret = Solution.objects.get(knowledge=hers)
+    error = met(caller())
+    solutions.feedback(secret.pk, principal=uma, worked=True, error_id=error.pk)
+    assert errors.get(error.pk, principal=caller()).solution_id is None
+    with behind_walls(caller()):  # from before, or by a merge
+        CapturedError.objects.filter(pk=error.pk).update(solution=secret, knowledge=hers)
+        met_again = CapturedError.objects.get(pk=error.pk)
+        [told], [hers_told] = (briefing.recent_errors(None, reader) for reader in (caller(), uma))
+        assert [outcomes.known_solution(met_again, principal=who) for who in (caller(), uma)] == ["", "Secret way"]
+    assert (told["context_data"]["known_as"], told["context_data"]["solution"]) == (None, None)
+    assert (hers_told["context_data"]["known_as"], hers_told["context_data"]["solution"]) == ("Private", "Secret way")
 
 
 def test_what_is_not_there_is_not_told(solution: Solution, caller: Caller, other_tenant: str):

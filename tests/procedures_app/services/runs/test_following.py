@@ -11,6 +11,7 @@ from memoryhub.access.walls import behind_walls
 from procedures_app.exceptions import EvidenceMissing, LeaseLost, PreconditionFailed, RunNotOpen, StepRequired
 from procedures_app.models import RunEvent
 from procedures_app.services import runs
+from sessions_app.models import Session
 from tests.procedures_app.following import (
     ADA,
     BEN,
@@ -238,3 +239,12 @@ def test_a_run_stays_on_its_version():
     assert runs.start("ship-it", principal=ADA).procedure_version.number == 2
     with pytest.raises(NotFound):
         runs.start("ship-it", principal=ADA, version=3)
+
+
+def test_a_run_in_a_users_session_is_that_users():
+    with behind_walls(HUB):
+        Session.objects.create(tenant_id="acme", session_id="s1", user_id="uma")
+    run_id = started(TEST, principal=acting_as("ada", named_session="s1"))
+    assert (run_of(run_id).user_id, run_of(run_id).session_id) == ("uma", "s1")
+    with pytest.raises(NotFound):
+        runs.next_step(run_id, principal=BEN)

@@ -84,8 +84,9 @@ def as_snapshot(error: CapturedError, seen: Set[UUID]) -> dict[str, Any]:
 
 
 def keep_errors(session: Session, errors: Sequence[NewError], principal: Principal) -> int:
-    for error in errors:
-        capturing.capture(
-            principal=principal, message=error.message, error_type=error.error_type, context=error.context
-        )
+    """In a fixed order, whatever the order they were said in: two agents may end with the same errors at once."""
+    met = [(capturing.recognized(error.message, error.error_type, principal=principal), error) for error in errors]
+    keeping.lock_all([known.counts_for for known, _ in met], principal)
+    for known, error in sorted(met, key=lambda one: one[0].text.signature):
+        capturing.capture(principal=principal, message=error.message, context=error.context, known=known)
     return len(errors)

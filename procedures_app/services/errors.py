@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +27,20 @@ NEW = CapturedError.MatchedBy.NEW
 
 
 @dataclass(frozen=True, slots=True)
+class Recognized:
+    """An error as it was read, when that was, and the known problem that it is likest; None where nothing is."""
+
+    text: ErrorText
+    match: ProblemMatch | None
+    at: datetime
+
+    @property
+    def counts_for(self) -> UUID | None:
+        """The known problem that it will count for; None where it makes one."""
+        return self.match.knowledge.pk if self.match is not None and is_sure(self.match) else None
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorCaptured:
     """``match``: the likeliest known problem, with its solutions; None where nothing is like it. ``error.knowledge``
     is the problem that the error counts for: a new one where the match is not sure enough."""
@@ -42,23 +56,21 @@ def capture(
     error_type: str = "",
     context: Mapping[str, Any] | None = None,
     operation: Operation | None = None,
+    known: Recognized | None = None,
 ) -> ErrorCaptured:
     """Keeps an error and what it was doing, and says what is known of it. Needs ``write``.
 
     It counts for the problem with its signature, or for one that it is with ``procedures.confident`` confidence;
-    else it makes a problem, the tenant's, which holds its masked template only. Raises Invalid, TooLarge.
+    else it makes a problem, the tenant's, which holds its masked template only. ``known``: what ``recognized`` said
+    of it, for callers who hold rows now. Raises Invalid, TooLarge.
     """
     principal.require("write")
     check_context(context)
-    text = problems.read(message, error_type)
+    # before the transaction: a model at work holds no rows
+    known = known or recognized(message, error_type, principal=principal)
     with behind_walls(principal):
         user, session = keeping.whose(principal)
-    # who sees every user's problems still ties an error to none that its readers do not see
-    readable = Q(user_id__isnull=True) | Q(user_id=user)
-    # before the transaction: a model at work holds no rows
-    match = next(iter(problems.match_text(text, principal=principal, limit=1, among=readable)), None)
-    with behind_walls(principal):
-        counted, told = settled(text, match, principal)
+        counted, told = settled(known.text, known.match, principal)
         error = CapturedError(
             tenant_id=keeping.tenant_of(principal),
             user_id=user,
@@ -67,9 +79,20 @@ def capture(
             operation=operation,
             message=message,
             context=dict(context or {}),
-            created_at=timezone.now(),
+            created_at=known.at,
         )
-        return ErrorCaptured(kept(error, text, counted, told), told)
+        return ErrorCaptured(kept(error, known.text, counted, told), told)
+
+
+def recognized(message: str, error_type: str = "", *, principal: Principal) -> Recognized:
+    """Which known problem an error is, as ``capture`` asks it; nothing is written. Raises Invalid, TooLarge."""
+    text = problems.read(message, error_type)
+    with behind_walls(principal):
+        user, _ = keeping.whose(principal)
+    # who sees every user's problems still ties an error to none that its readers do not see
+    readable = Q(user_id__isnull=True) | Q(user_id=user)
+    match = next(iter(problems.match_text(text, principal=principal, limit=1, among=readable)), None)
+    return Recognized(text, match, timezone.now())
 
 
 @verb

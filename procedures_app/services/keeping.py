@@ -12,6 +12,7 @@ from django.utils import timezone
 from memoryhub.access.exceptions import Invalid, NotFound
 from memoryhub.access.principals import Principal
 from memoryhub.access.services import audit
+from memoryhub.access.walls import behind_walls
 from memoryhub.registry.content import text_of
 from procedures_app import indexing
 from procedures_app.exceptions import KnowledgeNotActive, KnowledgeStale
@@ -74,6 +75,14 @@ def locked_both(first: UUID, second: UUID, principal: Principal) -> tuple[Knowle
     """Both locked, the lower id first, so that no two callers wait for each other."""
     rows = {pk: locked(pk, principal) for pk in sorted((first, second))}
     return rows[first], rows[second]
+
+
+def lock_all(ids: Iterable[UUID | None], principal: Principal) -> None:
+    """Locks what the caller sees of these until its transaction ends, the lowest id first: whoever is about to change
+    several would wait for another who changes the same in another order, and that one for it."""
+    with behind_walls(principal):
+        rows = visible(principal).filter(pk__in={pk for pk in ids if pk}).order_by("pk")
+        list(rows.select_for_update(no_key=True).values_list("pk"))
 
 
 def one(rows: QuerySet[Knowledge]) -> Knowledge:

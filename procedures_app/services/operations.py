@@ -20,8 +20,8 @@ from procedures_app import wording
 from procedures_app.digests import normal, operation_digest
 from procedures_app.exceptions import OperationEnded
 from procedures_app.models import CapturedError, Operation, Solution, WorkRecord
-from procedures_app.services import enforcement, guidance, outcomes, work
-from procedures_app.services.consultations import digest_of, is_holder, new_token, proven
+from procedures_app.services import enforcement, errors, guidance, outcomes, work
+from procedures_app.services.consultations import Hold, digest_of, is_holder, new_token, proven
 from procedures_app.services.governing import may_govern
 from sessions_app.services.finding import tenant_of
 from sessions_app.services.sweeping import one_by_one
@@ -133,7 +133,6 @@ def opened(
 # -- finish -----------------------------------------------------------------------------------------------
 
 
-@verb
 def finish(
     token: str,
     *,
@@ -154,20 +153,38 @@ def finish(
     principal.require("write")
     check_value([result, error], "result and error")
     outcome = Outcome(success, result, as_error(error), duration_ms, solution_worked)
-    operation = held(token, principal)
-    caller = principal.naming(user_id=operation.user_id, session_id=operation.session_id)
+    return finished(token, outcome, known_of(token, outcome, principal), principal=principal)
+
+
+def known_of(token: str, outcome: Outcome, principal: Principal) -> errors.Recognized | None:
+    """What is known of the error that is said: before the operation is held, because a model may be at work on it."""
+    operation = of_token(token, principal)
+    if outcome.error is None or operation.status != Status.BEGUN:
+        return None
+    return outcomes.recognized(outcome.error, principal=about(operation, principal))
+
+
+@verb
+def finished(token: str, outcome: Outcome, known: errors.Recognized | None, *, principal: Principal) -> Finished:
+    operation = of_token(token, principal, hold="alone")
+    caller = about(operation, principal)
     if operation.status != Status.BEGUN:
         return said_again(operation, outcome, caller)
     if not operation.is_current:  # type: ignore[attr-defined]
         raise OperationEnded(f"This operation expired {wording.when(operation.expires_at)}. Begin a new one.")
-    if success:
+    if outcome.success:
         enforcement.require_run(operation.kind, operation, principal=principal)
-    return ended(operation, outcome, caller)
+    return ended(operation, outcome, known, caller)
 
 
-def held(token: str, principal: Principal) -> Operation:
-    """The operation, which nobody else ends now, of a token that was given to this caller."""
-    known = proven(token, principal=principal, hold="alone")
+def about(operation: Operation, principal: Principal) -> Principal:
+    """The caller, naming whom and which session the operation is about."""
+    return principal.naming(user_id=operation.user_id, session_id=operation.session_id)
+
+
+def of_token(token: str, principal: Principal, hold: Hold = "") -> Operation:
+    """The operation of a token that was given to this caller; held ``alone``, nobody else ends it now."""
+    known = proven(token, principal=principal, hold=hold)
     if known is None or not is_holder(known, principal):
         raise NotFound("No operation of yours has this token. Begin one, as the same agent with the same key.")
     return known
@@ -182,12 +199,13 @@ def as_error(error: str | dict[str, Any] | None) -> dict[str, Any] | None:
     return said if said["message"].strip() else None
 
 
-def ended(operation: Operation, outcome: Outcome, caller: Principal) -> Finished:
+def ended(operation: Operation, outcome: Outcome, known: errors.Recognized | None, caller: Principal) -> Finished:
     now = timezone.now()
     message = (outcome.error or {}).get("message", "")
+    outcomes.hold(operation, outcome.solution_worked, known, principal=caller)
     # what was recommended before, not what is known of the error that is said now
     solution = outcomes.give_feedback(operation, outcome.solution_worked, principal=caller)
-    captured = outcomes.capture(operation, outcome.error, principal=caller)
+    captured = outcomes.capture(operation, outcome.error, known, principal=caller)
     close(
         operation,
         Status.SUCCEEDED if outcome.success else Status.FAILED,

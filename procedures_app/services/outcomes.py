@@ -38,7 +38,22 @@ def recommended(operation: Operation) -> tuple[UUID | None, UUID | None]:
     return next((UUID(one["solution"]) for one in told if one.get("solution")), None), None
 
 
-def capture(operation: Operation, error: dict[str, Any] | None, *, principal: Principal) -> CapturedError | None:
+def recognized(error: dict[str, Any], *, principal: Principal) -> errors.Recognized:
+    """What is known of an error, for ``capture``. Raises Invalid, TooLarge."""
+    return errors.recognized(error["message"], error.get("type") or "", principal=principal)
+
+
+def hold(operation: Operation, worked: bool | None, known: errors.Recognized | None, *, principal: Principal) -> None:
+    """Locks at once what feedback and the error are about: two that end with each other's would wait for each other."""
+    solution_id, _ = (None, None) if worked is None else recommended(operation)
+    tried = Solution.objects.filter(pk__in=[solution_id] if solution_id else [])
+    counted = known.counts_for if known else None
+    keeping.lock_all([*tried.values_list("knowledge_id", flat=True), counted], principal)
+
+
+def capture(
+    operation: Operation, error: dict[str, Any] | None, known: errors.Recognized | None, *, principal: Principal
+) -> CapturedError | None:
     """``error`` is None or ``{"message", "type", "context"}``. Raises Invalid, TooLarge."""
     if error is None:
         return None
@@ -48,6 +63,7 @@ def capture(operation: Operation, error: dict[str, Any] | None, *, principal: Pr
         error_type=error.get("type") or "",
         context=error.get("context"),
         operation=operation,
+        known=known,
     )
     return captured.error
 

@@ -8,8 +8,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from memoryhub.access.exceptions import Invalid, TooLarge
+from django.db import transaction
+
+from memoryhub.access.exceptions import HubError, Invalid, TooLarge
 from memoryhub.access.principals import Principal
+from memoryhub.access.walls import behind_walls
 from memoryhub.registry.services.drafts import check_value
 from procedures_app.exceptions import EvidenceMissing
 from procedures_app.models import Approval, Run, StepKind, StepRun
@@ -129,23 +132,40 @@ def fail(
     Raises as ``complete``.
     """
     principal.require("write")
+    known = recognized(run_id, error, principal)
     with noted(run_id, step_id, "fail", principal), holding(run_id, principal=principal) as held:
         lapsing.settle(held)
         step = held.step(step_id)
         check_held(held, step, lease)
         moving.failed(held, step, error, context=dict(context) if context else None)
         run, caller = held.run, held.principal
-    learn(run, step_id, error, context or {}, caller)
+    if known is not None:
+        met = {**(context or {}), "run_id": str(run_id), "procedure": run.procedure.name, "step_id": step_id}
+        learn(run, error, met, known, caller)
     return run
 
 
-def learn(run: Run, step_id: str, error: str, context: Mapping[str, Any], principal: Principal) -> None:
-    """Keeps the error for the next one who meets it: after the turn, because a model may be at work on it."""
-    met = {**context, "run_id": str(run.pk), "procedure": run.procedure.name, "step_id": step_id}
+def recognized(run_id: UUID, error: str, principal: Principal) -> errors.Recognized | None:
+    """Which known problem the error is: before the run is held, because a model may be at work on it.
+
+    None for what is no error text, and where there is no such run.
+    """
+    with behind_walls(principal):
+        run = Run.objects.visible_to(principal).filter(pk=run_id).only("tenant_id").first()
     try:
-        errors.capture(principal=principal, message=error, context=met, operation=run.operation)
+        return errors.recognized(error, principal=principal.within(run.tenant_id)) if run else None
     except (Invalid, TooLarge):
-        logger.warning("The error of step %s of run %s is no error text.", step_id, run.pk, exc_info=True)
+        logger.warning("The error of a step of run %s is no error text.", run_id, exc_info=True)
+        return None
+
+
+def learn(run: Run, error: str, met: dict[str, Any], known: errors.Recognized, principal: Principal) -> None:
+    """Keeps the error for the next one who meets it. Being unable to must not undo the failure itself."""
+    try:
+        with transaction.atomic():
+            errors.capture(principal=principal, message=error, context=met, operation=run.operation, known=known)
+    except HubError:
+        logger.warning("The error of a step of run %s could not be kept.", run.pk, exc_info=True)
 
 
 def renew(run_id: UUID, step_id: str, *, principal: Principal, lease: int, lease_seconds: int | None = None) -> StepRun:

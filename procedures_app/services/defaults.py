@@ -12,7 +12,7 @@ from memoryhub.access.walls import behind_walls, verb
 from procedures_app import documents
 from procedures_app.documents import Document, subprocedures
 from procedures_app.models import Procedure
-from procedures_app.services import drafts, publishing
+from procedures_app.services import drafts, procedures, publishing
 from procedures_app.services.governing import require_governor
 
 FOLDER = Path(__file__).parents[1] / "defaults"
@@ -39,7 +39,7 @@ def install(*, principal: Principal, tenant_id: str) -> list[str]:
     with behind_walls(inside):
         if not Tenant.objects.filter(tenant_id=tenant_id).exists():
             raise NotFound(f"There is no tenant '{tenant_id}'.")
-        publishing.one_publisher(inside)
+        procedures.one_publisher(inside)
         there = set(Procedure.objects.filter(tenant_id=tenant_id).values_list("name", flat=True))
         wanted = [one for one in shipped() if one["name"] not in there]
         for document in wanted:

@@ -249,12 +249,14 @@ def checked_mode(mode: str) -> Mode:
 
 
 def followed(name: str | None, kind: str, principal: Principal) -> Procedure | None:
-    """The procedure that a rule is to require: one that runs can be started of."""
+    """The procedure that a rule is to require: one that runs can be started of, and that nobody retires now."""
     if not name:
         return None
     if kind == MEMORY_WRITE:
         raise Invalid("procedure", "Writing to memory follows no procedure. Require it for a kind of work.")
-    found: Procedure | None = Procedure.objects.visible_to(principal).filter(name=name).first()
+    found: Procedure | None = (
+        Procedure.objects.visible_to(principal).filter(name=name).select_for_update(no_key=True).first()
+    )
     if found is None:
         raise NotFound(f"There is no procedure '{name}'.")
     if found.status != Procedure.Status.ACTIVE:

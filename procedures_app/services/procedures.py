@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.db import connection
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
@@ -22,6 +23,8 @@ from procedures_app.services.governing import require_governor
 HEAD = ("title", "summary", "kind", "tags", "inputs", "preconditions")
 STEP = ("kind", "title", "instruction", "agents", "evidence", "preconditions", "time_limit_seconds")
 POLICY = ("max_attempts", "on_failure", "rollback")
+# Two procedures published at the same time could become steps of each other, or of one that is retired just then.
+ONE_PUBLISHER = "SELECT pg_advisory_xact_lock(hashtextextended('memoryhub publishing ' || %s, 0))"
 
 
 def tenant_of(principal: Principal) -> str:
@@ -75,6 +78,12 @@ def locked(name: str, principal: Principal) -> Procedure:
     if found is None:
         raise NotFound(f"There is no procedure '{name}' here.")
     return found
+
+
+def one_publisher(principal: Principal) -> None:
+    """Whoever changes what procedures of a tenant may be used takes turns, before any of them is locked."""
+    with connection.cursor() as cursor:
+        cursor.execute(ONE_PUBLISHER, [tenant_of(principal)])
 
 
 @verb
@@ -143,6 +152,7 @@ def retire(name: str, *, principal: Principal, reason: str = "") -> Procedure:
     Raises NotFound; ProcedureInUse where active procedures have it as a step, or a rule asks for it.
     """
     require_governor(principal)
+    one_publisher(principal)
     procedure = locked(name, principal)
     if users := used_in(procedure):
         raise ProcedureInUse(f"It is needed by {', '.join(users)}. Change that first.", used_by=users)

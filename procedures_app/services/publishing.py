@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.db import connection
 from django.db.models.functions import Now
 
 from memoryhub.access.exceptions import Invalid
@@ -15,8 +14,6 @@ from procedures_app.services import drafts, finding, procedures
 from procedures_app.services.governing import require_governor
 
 LONGEST_NOTE = 2_000
-# Two procedures published at the same time could become steps of each other.
-ONE_PUBLISHER = "SELECT pg_advisory_xact_lock(hashtextextended('memoryhub publishing ' || %s, 0))"
 
 
 @verb
@@ -31,7 +28,7 @@ def publish(
     """
     require_governor(principal)
     said = checked_note(note)
-    one_publisher(principal)
+    procedures.one_publisher(principal)
     procedure = procedures.locked(name, principal)
     newest = refuse_moved(procedure, based_on_seen)
     draft = drafts.needed(procedure)
@@ -48,11 +45,6 @@ def checked_note(note: str) -> str:
     if len(said) > LONGEST_NOTE:
         raise Invalid("note", f"Write at most {LONGEST_NOTE} characters.")
     return said
-
-
-def one_publisher(principal: Principal) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(ONE_PUBLISHER, [procedures.tenant_of(principal)])
 
 
 def refuse_moved(procedure: Procedure, seen: int | None) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
@@ -12,7 +13,9 @@ from memoryhub.access.principals import Principal, system_principal
 from memoryhub.access.services import tenants
 from memoryhub.access.walls import behind_walls
 from procedures_app.models import ProcedureVersion
-from procedures_app.services import drafts, publishing
+from procedures_app.services import drafts, enforcement, procedures, publishing
+from tests.concurrency.test_consultations import waits_for_a_lock
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DOCUMENT = {"title": "Ship it", "summary": "When shipping.", "steps": [{"title": "Do it"}]}
@@ -86,3 +89,51 @@ def test_two_procedures_cannot_become_steps_of_each_other(boss: Principal):
         return "published"
 
     assert sorted(in_threads(2, publish)) == ["draft_has_errors", "published"]
+
+
+def while_open(work, *, meanwhile) -> str:
+    """What becomes of ``meanwhile`` that begins before the transaction of ``work`` ends."""
+
+    def run() -> str:
+        try:
+            meanwhile()
+        except HubError as error:
+            return error.code
+        finally:
+            connection.close()
+        return "done"
+
+    with ThreadPoolExecutor(1) as pool:
+        with behind_walls(system_principal("test", "acme")):
+            work()
+            other = pool.submit(run)
+            until(lambda: other.done() or waits_for_a_lock(), 20, "the other transaction")
+        return other.result(20)
+
+
+def published(name: str, boss: Principal, **document: object) -> None:
+    draft = drafts.save(name, DOCUMENT | document, principal=boss)
+    publishing.publish(name, principal=boss, revision=draft.revision, note="First")
+
+
+def test_no_rule_asks_for_what_is_retired_just_then(boss: Principal):
+    published("a", boss)
+
+    def rule() -> None:
+        enforcement.set_rule("deployment", principal=boss, mode="strict", procedure="a")
+
+    assert while_open(lambda: procedures.retire("a", principal=boss), meanwhile=rule) == "procedure_retired"
+    procedures.activate("a", principal=boss)
+    assert while_open(rule, meanwhile=lambda: procedures.retire("a", principal=boss)) == "procedure_in_use"
+
+
+def test_nothing_is_retired_that_becomes_a_step_just_then(boss: Principal):
+    published("a", boss)
+    step = {"title": "S", "kind": "procedure", "procedure": "a"}
+
+    def use() -> None:
+        published("b", boss, steps=[step])
+
+    assert while_open(lambda: procedures.retire("a", principal=boss), meanwhile=use) == "draft_has_errors"
+    procedures.activate("a", principal=boss)
+    assert while_open(use, meanwhile=lambda: procedures.retire("a", principal=boss)) == "procedure_in_use"

@@ -39,18 +39,20 @@ def save(
     """Writes the draft, which is made where there is none, and the procedure with it. Needs ``write``.
 
     ``document``: as published; steps without an id get that of the step before which they are. ``if_revision`` is
-    the revision that the caller saw, 0 where it saw no draft. ``based_on``: the published number that the document
-    was made from, where that is not what the draft says (for a new one the newest). Raises DocumentInvalid,
-    DraftStale, Invalid.
+    the revision that the caller saw, 0 where it saw no draft; what it saved itself already stays and is answered
+    whatever it saw. ``based_on``: the published number that the document was made from, where that is not what the
+    draft says (for a new one the newest). Raises DocumentInvalid, DraftStale, Invalid.
     """
     principal.require("write")
     procedure = made_if_missing(name, principal)
     draft = found_draft(procedure)
-    refuse_stale(draft, if_revision)
+    if not (draft and draft.author == principal.actor):
+        refuse_stale(draft, if_revision)
     wanted = checked(name, document, draft or procedure.current)
     base = checked_base(procedure, draft, based_on)
     if draft and procedures.document_of(draft) == wanted and draft.based_on == base:
-        return draft
+        return draft  # the caller may have saved it itself, and not heard the answer
+    refuse_stale(draft, if_revision)
     return write(procedure, draft, wanted, base, principal)
 
 

@@ -222,3 +222,13 @@ def test_agents_that_nobody_knows_are_pointed_out(agent: Principal):
     draft = drafts.save(NAME, said(steps=steps), principal=agent)
     [found] = drafts.problems(draft, principal=agent)
     assert (found.path, found.level) == ("steps[0].agents[1]", "warning")
+
+
+def test_a_draft_whose_answer_was_lost_is_answered_again(agent: Principal, governor: Principal):
+    for seen, title in enumerate(("Do it", "Do it well")):
+        for _ in range(2):
+            assert drafts.save(NAME, said(title), principal=agent, if_revision=seen).revision == seen + 1
+    with pytest.raises(DraftStale):
+        drafts.save(NAME, said("Do it better"), principal=agent, if_revision=1)
+    with pytest.raises(DraftStale):
+        drafts.save(NAME, said("Do it well"), principal=governor, if_revision=1)

@@ -64,4 +64,12 @@ class Migration(migrations.Migration):
             model_name='notice',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('conflict__isnull', False), ('subject', 'conflict'), ('subject_id', None)), models.Q(models.Q(('subject', 'conflict'), _negated=True), ('conflict', None), ('subject_id__isnull', False)), _connector='OR'), name='notice_is_about_one_thing'),
         ),
+        # Backwards this comes first: notices of other houses have no place in the table as it was.
+        migrations.RunSQL(
+            migrations.RunSQL.noop,
+            "SET CONSTRAINTS ALL IMMEDIATE;"
+            "DELETE FROM memory_conflict_notice_reads WHERE notice_id IN"
+            " (SELECT id FROM memory_conflict_notices WHERE conflict_id IS NULL);"
+            "DELETE FROM memory_conflict_notices WHERE conflict_id IS NULL",
+        ),
     ]

@@ -37,4 +37,9 @@ class Migration(migrations.Migration):
             model_name='presence',
             constraint=models.UniqueConstraint(condition=models.Q(('subject_id__isnull', False)), fields=('subject', 'subject_id', 'user'), name='present_elsewhere_once'),
         ),
+        # Backwards this comes first: whoever looks at something else has no place in the table as it was.
+        migrations.RunSQL(
+            migrations.RunSQL.noop,
+            "DELETE FROM memory_conflict_presence WHERE conflict_id IS NULL",
+        ),
     ]

@@ -57,7 +57,10 @@ class KnowledgeCalls(Calls):
         return self.call("POST", "/memory/errors", said)
 
     def solution_feedback(self, solution_id: Id, *, worked: bool, **about: Any) -> Json:
-        """Says what came of a solution. ``about``: error_id, operation_id, note. Said twice it counts once."""
+        """Says what came of a solution. ``about``: error_id, operation_id, note.
+
+        Said twice about one error or one operation it counts once; about neither, each call is a try of its own.
+        """
         said = {"solution_id": str(solution_id), "worked": worked, **without_none(about)}
         return self.call("POST", "/memory/knowledge/feedback", said)
 

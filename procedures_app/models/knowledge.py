@@ -6,7 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models.functions import MD5, Now
 
 from memoryhub.access.ids import new_id
 from memoryhub.access.visibility import TenantQuerySet
@@ -92,6 +92,8 @@ class Knowledge(models.Model):
                 name="knowledge_replaced",
             ),
             GinIndex(fields=["tags"], name="knowledge_tags"),
+            # titles are longer than an index takes
+            models.Index("tenant_id", "knowledge_type", MD5("title"), name="knowledge_by_title"),
         ]
 
     def __str__(self) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, Value
+from django.db.models.functions import MD5
 
 from memoryhub.access.exceptions import Conflict, Invalid
 from memoryhub.access.principals import Principal
@@ -88,20 +89,26 @@ def plain(new: Knowledge, solution: str, principal: Principal) -> Captured:
     """Captured word for word once more it is the same."""
     with connection.cursor() as cursor:
         cursor.execute(ALONE, [json.dumps([new.tenant_id, new.user_id, new.knowledge_type, new.title])])
-    same = Knowledge.objects.filter(
-        tenant_id=new.tenant_id,
-        user_id=new.user_id,
-        knowledge_type=new.knowledge_type,
-        title=new.title,
-        content=new.content,
-        status=Knowledge.Status.ACTIVE,
-    )
-    known = same.select_for_update(no_key=True).first()
+    known = twins(new).select_for_update(no_key=True).first()
     if known is not None:
         add_to(known, new, solution, principal)
         return Captured(known, created=False)
     new.save(force_insert=True)
     return Captured(begun(new, solution, principal), created=True)
+
+
+def twins(new: Knowledge) -> QuerySet[Knowledge]:
+    """What says the same, word for word; the digest of the title is what the index knows."""
+    rows: QuerySet[Knowledge] = Knowledge.objects.alias(digest=MD5("title")).filter(
+        tenant_id=new.tenant_id,
+        user_id=new.user_id,
+        knowledge_type=new.knowledge_type,
+        digest=MD5(Value(new.title)),
+        title=new.title,
+        content=new.content,
+        status=Knowledge.Status.ACTIVE,
+    )
+    return rows
 
 
 def begun(new: Knowledge, solution: str, principal: Principal, reason: str = "") -> Knowledge:

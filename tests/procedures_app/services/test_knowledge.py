@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from memoryhub.access.exceptions import Invalid, NotFound, ScopeMissing, TooLarge
 from memoryhub.access.models import AuditEvent
@@ -16,6 +17,7 @@ from procedures_app.exceptions import KnowledgeNotActive, KnowledgeStale
 from procedures_app.models import Knowledge, KnowledgeVersion, Solution
 from procedures_app.services import curation, knowledge, solutions
 from procedures_app.services.knowledge import Captured
+from tests.conftest import role
 
 pytestmark = pytest.mark.django_db
 Caller = Callable[..., Principal]
@@ -196,3 +198,14 @@ def test_solutions_added_later_are_found(caller: Caller):
     assert [result["id"] for result in found.results] == [row.pk]
     curation.archive(row.pk, principal=caller())
     assert not search(principal=caller(), query="bulkhead", kinds=["knowledge"], mode="keyword").results
+
+
+def test_what_says_the_same_is_found_by_its_title(caller: Caller):
+    """Not among everything of its type, however much that is."""
+    new = capture(caller(), title="T" * 300).knowledge
+    with behind_walls(caller()), connection.cursor() as cursor:
+        Knowledge.objects.bulk_create(Knowledge(tenant_id=new.tenant_id, title=f"T{number}") for number in range(500))
+        with role("memoryhub_owner"):
+            cursor.execute("ANALYZE knowledge_base")
+        assert "knowledge_by_title" in knowledge.twins(new).explain()
+        assert knowledge.twins(new).get() == new

@@ -56,6 +56,8 @@ def confirmed_problems(step: Step, path: str) -> Iterator[Problem]:
     """The hub itself makes a call: there is no agent who could confirm anything before it."""
     if step["kind"] != "http":
         return
+    if step["agents"]:
+        yield Problem(f"{path}.agents", "HTTP calls are made by the hub; agents do not apply.")
     for n, precondition in enumerate(step["preconditions"]):
         if not precondition["check"]:
             yield Problem(f"{path}.preconditions[{n}].check", "Nobody confirms it here: the hub makes the call itself.")

@@ -19,7 +19,7 @@ from procedures_app.models import Approval, Run, StepKind, StepRun
 from procedures_app.services import errors
 from procedures_app.services.runs import asking, lapsing, moving, work
 from procedures_app.services.runs.held import HeldRun, Status, holding
-from procedures_app.services.runs.holders import check_held
+from procedures_app.services.runs.holders import check_held, holder
 from procedures_app.services.runs.refusals import noted
 from procedures_app.services.runs.taking import carry_on, duration
 
@@ -64,7 +64,7 @@ def complete(
 def repeated(held: HeldRun, step: StepRun, lease: int, given: dict[str, Any]) -> bool:
     """Whether this very lease completed the step already, with the same evidence."""
     handed_over = step.status == Status.WAITING and step.definition.kind == StepKind.CONFIRMATION and step.evidence
-    mine = step.lease_token == lease and step.lease_agent == held.principal.actor
+    mine = step.lease_token == lease and step.lease_agent == holder(held.principal)
     if not mine or (step.status not in DONE and not handed_over):
         return False
     if step.status == Status.ROLLED_BACK or step.proposal:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from memoryhub.access.exceptions import Forbidden
+from memoryhub.access.principals import Principal
 from procedures_app.exceptions import LeaseLost, RunNotOpen, StepRequired
 from procedures_app.models import StepRun
 from procedures_app.services.runs import asking, work
@@ -13,7 +16,7 @@ def check_held(held: HeldRun, step: StepRun, lease: int) -> None:
     """Raises unless the caller has the step now, by that lease."""
     check_current(held, step, lease)
     check_agent(held, step)
-    mine = step.lease_expires_at is not None and step.lease_agent == held.principal.actor
+    mine = step.lease_expires_at is not None and step.lease_agent == holder(held.principal)
     if not mine or step.lease_token != lease:
         raise LeaseLost(**where(held, step))
 
@@ -44,10 +47,34 @@ def check_open(held: HeldRun) -> None:
 
 
 def check_agent(held: HeldRun, step: StepRun) -> None:
-    """Raises Forbidden for an agent that the step is not for."""
-    agents = work.of(held, step).agents
-    if agents and held.principal.agent_id not in agents:
-        raise Forbidden(f"This step is for: {', '.join(agents)}.", code="agent_not_allowed", agents=list(agents))
+    """Raises Forbidden for an agent that the step is not for, or a step above whose run this is."""
+    for agents in reserved(held, step):
+        if held.principal.agent_id not in agents:
+            raise Forbidden(f"This step is for: {', '.join(agents)}.", code="agent_not_allowed", agents=list(agents))
+
+
+def is_for(held: HeldRun, step: StepRun) -> bool:
+    return all(held.principal.agent_id in agents for agents in reserved(held, step))
+
+
+def reserved(held: HeldRun, step: StepRun) -> Iterator[Sequence[str]]:
+    """The agents of the step and of the steps above it, where they say any: the caller has to be among all."""
+    one: HeldRun | None = held
+    at: StepRun | None = step
+    while one is not None and at is not None:
+        if agents := work.of(one, at).agents:
+            yield agents
+        at = one.carried_out
+        one = one.above
+
+
+def holder(principal: Principal) -> str:
+    """Who has a step: the agent, else the very credential. Names alone may be those of other agents."""
+    if principal.agent_id:
+        return principal.agent_id
+    if principal.key_id:
+        return f"key:{principal.key_id}"
+    return principal.name if principal.kind == "system" else f"{principal.kind}:{principal.name}"
 
 
 def refusal_text(current: StepRun | None) -> str:

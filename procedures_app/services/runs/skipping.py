@@ -10,7 +10,7 @@ from procedures_app.exceptions import LeaseLost
 from procedures_app.models import Approval, StepRun
 from procedures_app.services.runs import asking, lapsing
 from procedures_app.services.runs.held import HeldRun, Status, holding
-from procedures_app.services.runs.holders import check_agent, check_current, check_open, where
+from procedures_app.services.runs.holders import check_agent, check_current, check_open, holder, where
 from procedures_app.services.runs.refusals import noted
 
 
@@ -62,5 +62,5 @@ def check_askable(held: HeldRun, step: StepRun, kind: Approval.Kind) -> None:
     check_agent(held, step)
     if kind == Approval.Kind.DEVIATION and held.run.undoing:
         raise Conflict("What is rolled back is not done otherwise. Ask to skip it, or do it.", code="rolling_back")
-    if step.lease_expires_at is not None and step.lease_agent != held.principal.actor:
+    if step.lease_expires_at is not None and step.lease_agent != holder(held.principal):
         raise LeaseLost(f"The step is with {step.lease_agent} now. Ask when it is free.", **where(held, step))

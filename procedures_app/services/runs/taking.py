@@ -15,6 +15,7 @@ from procedures_app.models import Approval, Run, StepKind, StepRun
 from procedures_app.services.runs import asking, lapsing, moving, work
 from procedures_app.services.runs.children import child_of
 from procedures_app.services.runs.held import HeldRun, Status, holding, once_more
+from procedures_app.services.runs.holders import holder, is_for
 from procedures_app.services.runs.remembering import remember
 
 #: How soon to ask again where nothing says when: somebody else is at it, or the hub is.
@@ -91,8 +92,7 @@ def carry_on(held: HeldRun) -> None:
 
 def is_action(held: HeldRun, step: StepRun) -> bool:
     todo = work.of(held, step)
-    allowed = not todo.agents or held.principal.agent_id in todo.agents
-    return todo.kind == StepKind.MEMORY and allowed and lapsing.due(held, step)
+    return todo.kind == StepKind.MEMORY and is_for(held, step) and lapsing.due(held, step)
 
 
 def stopped(held: HeldRun) -> Next | None:
@@ -111,6 +111,8 @@ def below(held: HeldRun, step: StepRun, seconds: int) -> Next:
     """The step of the run that carries this one out, which is started where there is none."""
     if not lapsing.due(held, step):
         return Next("busy", held.run, step, work.of(held, step), retry_after=seconds_until(held, step.next_attempt_at))
+    if not is_for(held, step):
+        return Next("busy", held.run, step, work.of(held, step), retry_after=ASK_AGAIN_SECONDS)
     child = child_of(held, step)
     if child is None:  # it could not be started: the step failed
         return take(held, seconds)
@@ -120,9 +122,9 @@ def below(held: HeldRun, step: StepRun, seconds: int) -> Next:
 
 
 def may_take(held: HeldRun, step: StepRun, todo: work.Work) -> bool:
-    if todo.by_hub or (todo.agents and held.principal.agent_id not in todo.agents):
+    if todo.by_hub or not is_for(held, step):
         return False
-    return step.lease_expires_at is None or step.lease_agent == held.principal.actor
+    return step.lease_expires_at is None or step.lease_agent == holder(held.principal)
 
 
 def pause_of(held: HeldRun, step: StepRun, todo: work.Work) -> float:
@@ -139,7 +141,7 @@ def seconds_until(held: HeldRun, at: datetime | None) -> float:
 def taken(held: HeldRun, step: StepRun, todo: work.Work, seconds: int) -> Next:
     ends = held.now + timedelta(seconds=seconds)
     if step.lease_expires_at is None:
-        lease(held, step, held.principal.actor, ends)
+        lease(held, step, holder(held.principal), ends)
     else:
         held.put(step, lease_expires_at=ends)
     return Next("step", held.run, step, todo, work.instruction(held, step), step.lease_token, ends)

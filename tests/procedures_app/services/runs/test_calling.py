@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from memoryhub.access.walls import behind_walls
 from procedures_app import calls
+from procedures_app.exceptions import DraftHasErrors
 from procedures_app.models import Run, StepRun
 from procedures_app.services import runs
 from procedures_app.services.runs import calling, upkeep
@@ -297,3 +298,9 @@ def test_a_value_that_looks_like_a_placeholder_is_refused(server: Server, monkey
     run_id = refs(server, "ref {{inputs.ref}}", "{{secrets.PROD}}", monkeypatch)
     assert (server.got, run_of(run_id).status) == ([], "waiting")
     assert "inputs.ref" in steps_of(run_id)["build"].error
+
+
+def test_agents_of_a_call_are_refused(server: Server):
+    with pytest.raises(DraftHasErrors) as refused:
+        publish(calling_step(server) | {"agents": ["ben"], "request": {"url": f"{server.place}/build"}})
+    assert "agents do not apply" in str(refused.value.extra["errors"])

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from memoryhub.access.exceptions import Forbidden
 from memoryhub.access.walls import behind_walls
 from procedures_app.exceptions import RunNotOpen, StepRequired
 from procedures_app.models import Run
@@ -196,3 +197,18 @@ def test_a_child_that_cannot_start_is_a_failure():
     run_id = started(BUILD)
     assert runs.next_step(run_id, principal=ADA).state == "waiting"
     assert "confirm_1" in steps_of(run_id)["build"].error
+
+
+def test_agents_of_a_step_are_those_of_the_procedure_that_carries_it_out():
+    run_id = nested(BUILD | {"agents": ["ben"]}, SHIP)
+    assert runs.next_step(run_id, principal=ADA).state == "busy"
+    assert statuses(run_id)[0] == "ready"  # nothing was begun either
+    found = take(run_id, BEN)
+    assert runs.next_step(found.run.pk, principal=ADA).state == "busy"
+    with pytest.raises(Forbidden, match="ben"):
+        runs.complete(found.run.pk, "compile", principal=ADA, lease=1)
+    with pytest.raises(Forbidden, match="ben"):
+        runs.ask_skip(found.run.pk, "compile", principal=ADA, reason="So.")
+    do(run_id, BEN)
+    do(run_id, BEN)
+    assert statuses(run_id) == ["done", "ready", "pending"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -248,3 +250,18 @@ def test_a_run_in_a_users_session_is_that_users():
     assert (run_of(run_id).user_id, run_of(run_id).session_id) == ("uma", "s1")
     with pytest.raises(NotFound):
         runs.next_step(run_id, principal=BEN)
+
+
+@pytest.mark.parametrize("other", [{"name": "ada"}, {"name": "ci"}, {"name": "ci", "kind": "staff", "key_id": None}])
+def test_a_step_is_its_holders_and_not_of_whoever_has_the_name(other: dict[str, Any]):
+    ci = replace(acting_as(None), name="ci", key_id=uuid4())
+    mine = ADA if other["name"] == "ada" else ci
+    run_id = started({"id": "test"})
+    lease = take(run_id, mine).lease_token or 0
+    namesake = replace(acting_as(None), **{"key_id": uuid4()} | other)
+    assert runs.next_step(run_id, principal=namesake).state == "busy"
+    with pytest.raises(LeaseLost):
+        runs.complete(run_id, "test", principal=namesake, lease=lease)
+    with pytest.raises(LeaseLost):
+        runs.ask_skip(run_id, "test", principal=namesake, reason="So.")
+    assert runs.complete(run_id, "test", principal=mine, lease=lease).status == "completed"

@@ -11,6 +11,7 @@ from procedures_app.models import Run, StepRun
 from procedures_app.services import enforcement
 from procedures_app.services.runs import moving, work
 from procedures_app.services.runs.held import OVER, HeldRun, Status
+from procedures_app.services.runs.holders import STARTED, holder
 from procedures_app.services.runs.making import inputs_for, make, version_of
 
 #: A procedure within a procedure … so deep.
@@ -47,7 +48,7 @@ def started(held: HeldRun, step: StepRun) -> HeldRun:
     given = inputs_for(version, inputs_of(held, step, {one["name"] for one in version.inputs}))
     run = make(version, given, principal=held.principal, above=held.run, step=step)
     child = held.below(run.pk)
-    child.note("run.started", procedure=name, version=version.number)
+    child.note(STARTED, procedure=name, version=version.number, started_by=holder(held.principal))
     held.note("step.delegated", step, attempt=step.attempts, run=str(run.pk))
     moving.advance(child)
     return child

@@ -21,6 +21,7 @@ from procedures_app.services.runs import asking, lapsing, moving, work
 from procedures_app.services.runs.held import HeldRun, Status, holding
 from procedures_app.services.runs.holders import check_held, holder
 from procedures_app.services.runs.refusals import noted
+from procedures_app.services.runs.remembering import speaking_of
 from procedures_app.services.runs.taking import carry_on, duration
 
 logger = logging.getLogger(__name__)
@@ -151,19 +152,25 @@ def recognized(run_id: UUID, error: str, principal: Principal) -> errors.Recogni
     None for what is no error text, and where there is no such run.
     """
     with behind_walls(principal):
-        run = Run.objects.visible_to(principal).filter(pk=run_id).only("tenant_id").first()
+        run = Run.objects.visible_to(principal).filter(pk=run_id).only("tenant_id", "user_id", "session_id").first()
     try:
-        return errors.recognized(error, principal=principal.within(run.tenant_id)) if run else None
+        if run is None:
+            return None
+        return errors.recognized(error, principal=speaking_of(run, principal.within(run.tenant_id)))
     except (Invalid, TooLarge):
         logger.warning("The error of a step of run %s is no error text.", run_id, exc_info=True)
         return None
 
 
 def learn(run: Run, error: str, met: dict[str, Any], known: errors.Recognized, principal: Principal) -> None:
-    """Keeps the error for the next one who meets it. Being unable to must not undo the failure itself."""
+    """Keeps the error for the next one who meets it. Being unable to must not undo the failure itself.
+
+    It is about whom the run is about, whomever the caller names.
+    """
+    about = speaking_of(run, principal)
     try:
         with transaction.atomic():
-            errors.capture(principal=principal, message=error, context=met, operation=run.operation, known=known)
+            errors.capture(principal=about, message=error, context=met, operation=run.operation, known=known)
     except HubError:
         logger.warning("The error of a step of run %s could not be kept.", run.pk, exc_info=True)
 

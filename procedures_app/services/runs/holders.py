@@ -11,6 +11,9 @@ from procedures_app.models import StepRun
 from procedures_app.services.runs import asking, work
 from procedures_app.services.runs.held import HeldRun, Status
 
+#: The first event of a run.
+STARTED = "run.started"
+
 
 def check_held(held: HeldRun, step: StepRun, lease: int) -> None:
     """Raises unless the caller has the step now, by that lease."""

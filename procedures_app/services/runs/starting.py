@@ -11,6 +11,7 @@ from procedures_app.models import Operation, ProcedureVersion, Run
 from procedures_app.services import enforcement
 from procedures_app.services.runs import moving
 from procedures_app.services.runs.held import lock
+from procedures_app.services.runs.holders import STARTED, holder
 from procedures_app.services.runs.making import inputs_for, make, version_of
 
 
@@ -30,7 +31,7 @@ def start(
     given = inputs_for(followed, inputs or {})
     run = make(followed, given, principal=principal, operation=operation)
     held = lock(run.pk, principal, None)
-    held.note("run.started", procedure=procedure_name, version=followed.number)
+    held.note(STARTED, procedure=procedure_name, version=followed.number, started_by=holder(principal))
     moving.advance(held)
     held.write()
     return held.run

@@ -8,11 +8,12 @@ from memoryhub.access.exceptions import Forbidden, Invalid
 from memoryhub.access.principals import Principal
 from memoryhub.access.services import audit
 from procedures_app.exceptions import ProcedureRetired, RunNotOpen
-from procedures_app.models import Procedure, Run, StepKind, StepRun
+from procedures_app.models import Procedure, Run, RunEvent, StepKind, StepRun
 from procedures_app.services.governing import may_govern
 from procedures_app.services.runs import asking, lapsing, moving, work
 from procedures_app.services.runs.bell import ring
 from procedures_app.services.runs.held import OVER, HeldRun, Status, holding
+from procedures_app.services.runs.holders import STARTED, holder
 
 
 def pause(run_id: UUID, *, principal: Principal, reason: str) -> Run:
@@ -111,10 +112,19 @@ def needs_reason(reason: str) -> None:
 def check_steers(held: HeldRun) -> None:
     """Raises Forbidden unless the caller started the run or governs."""
     held.principal.require("write")
-    if not may_govern(held.principal) and held.run.agent_id != held.principal.agent_id:
+    if not may_govern(held.principal) and not is_starter(held):
         raise Forbidden(
             f"Only {held.run.agent_id or 'who started it'} or an administrator may do this.", code="not_the_starter"
         )
+
+
+def is_starter(held: HeldRun) -> bool:
+    """The agent that started it; where no agent did, the very key."""
+    caller = held.principal
+    if held.run.agent_id is not None or caller.agent_id is not None:
+        return bool(held.run.agent_id == caller.agent_id)
+    began = RunEvent.objects.filter(run=held.run, event=STARTED).order_by("number").first()
+    return began is not None and began.detail.get("started_by") == holder(caller)
 
 
 def check_not_over(held: HeldRun) -> None:

@@ -7,11 +7,14 @@ from uuid import UUID
 import pytest
 
 from memoryhub.access.exceptions import Invalid
-from procedures_app.models import Run
+from memoryhub.access.walls import behind_walls
+from procedures_app.models import CapturedError, Run
 from procedures_app.services import runs
 from tests.procedures_app.following import (
     ADA,
     BEN,
+    HUB,
+    acting_as,
     decide,
     do,
     events_of,
@@ -201,3 +204,15 @@ def test_a_step_that_kills_whoever_takes_it_goes_to_a_person(monkeypatch: pytest
     found = runs.next_step(run_id, principal=ADA)
     assert found.approval is not None
     assert "taken 3 times" in found.approval.reason
+
+
+def test_the_error_of_a_run_about_a_user_is_that_users():
+    run_id = started({"id": "test"}, principal=ADA.naming(user_id="uma"))
+    admin = acting_as("boss", permissions=frozenset({"read", "write", "admin"}))
+    lease = take(run_id, admin).lease_token or 0
+    runs.fail(run_id, "test", principal=admin, lease=lease, error="uma has illness 42")
+    with behind_walls(HUB):
+        met = CapturedError.objects.get()
+    assert (met.user_id, met.agent_id) == ("uma", "boss")
+    with behind_walls(BEN):
+        assert not CapturedError.objects.visible_to(BEN).exists()

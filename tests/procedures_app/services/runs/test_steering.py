@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from uuid import uuid4
+
 import pytest
 
 from memoryhub.access.exceptions import Forbidden, Invalid
@@ -140,3 +143,14 @@ def test_a_pause_while_rolling_back():
     runs.pause(run_id, principal=ADA, reason=WHY)
     assert runs.resume(run_id, principal=ADA).status == "rolling_back"
     assert do(run_id).status == "rolled_back"
+
+
+def test_a_run_that_no_agent_started_is_steered_by_its_key():
+    one, other = (replace(acting_as(None), name="ci", key_id=uuid4()) for _ in range(2))
+    run_id = started({"id": "test"}, principal=one)
+    for principal in (other, ADA):
+        with pytest.raises(Forbidden):
+            runs.cancel(run_id, principal=principal, reason=WHY)
+    with pytest.raises(Forbidden):
+        runs.pause(started({"id": "test"}, name="of-ada"), principal=one, reason=WHY)
+    assert runs.cancel(run_id, principal=one, reason=WHY).status == "cancelled"

@@ -14,6 +14,7 @@ from django.utils import timezone
 from memoryhub.access.exceptions import Forbidden, Invalid, NotFound
 from memoryhub.access.ids import new_id
 from memoryhub.access.principals import Principal
+from memoryhub.access.services import audit
 from memoryhub.access.walls import behind_walls, verb
 from memoryhub.registry.services.drafts import check_value
 from procedures_app import wording
@@ -273,7 +274,22 @@ def abandon(operation_id: UUID, *, principal: Principal, reason: str = "") -> Op
         raise OperationEnded()
     if operation.status == Status.BEGUN:
         close(operation, Status.ABANDONED, timezone.now(), error_message=reason)
+        if not is_own(operation, principal):
+            record_abandoned(operation, principal, reason)
     return operation
+
+
+def record_abandoned(operation: Operation, principal: Principal, reason: str) -> None:
+    """What somebody else ends goes on record."""
+    audit.record(
+        "procedures.operation.abandoned",
+        principal=principal,
+        tenant_id=operation.tenant_id,
+        object_type="operation",
+        object_id=operation.pk,
+        old={"agent_id": operation.agent_id, "task": operation.task[:200]},
+        reason=reason,
+    )
 
 
 def is_own(operation: Operation, principal: Principal) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from memoryhub.access.exceptions import Forbidden, Invalid, NotFound, ScopeMissing
+from memoryhub.access.models import AuditEvent
 from memoryhub.access.principals import Principal, system_principal
 from memoryhub.access.walls import behind_walls
 from procedures_app.exceptions import ConsultationRequired, OperationEnded, ProcedureRequired
@@ -118,6 +119,16 @@ def test_abandoning(agent: Principal, governor: Principal, make_key: MakeKey):
         operations.abandon(other.operation.pk, principal=agent)
     with pytest.raises(NotFound):
         operations.abandon(made.operation.pk, principal=principal_of(make_key(tenant="globex", agent="alden")))
+
+
+def test_who_abandons_the_work_of_another_goes_on_record(agent: Principal, governor: Principal):
+    operations.abandon(begin(agent).operation.pk, principal=agent)
+    made = begin(agent)
+    operations.abandon(made.operation.pk, principal=governor, reason="It hangs.")
+    operations.abandon(made.operation.pk, principal=governor, reason="Again.")
+    with behind_walls(governor):
+        [row] = AuditEvent.objects.filter(action="procedures.operation.abandoned")
+    assert (row.object_id, row.reason, row.old["agent_id"]) == (str(made.operation.pk), "It hangs.", "alden")
 
 
 def test_what_was_not_finished_in_time_is_abandoned(agent: Principal, make_key: MakeKey):

@@ -22,6 +22,10 @@ SESSION_ID_RULE = (
 )
 
 
+#: Of one save: each is looked up among the known ones, in the save's own transaction.
+MOST_ERRORS = 10
+
+
 class JSONObject(serializers.DictField):
     """A JSON object with any values."""
 
@@ -203,7 +207,7 @@ class SaveInput(SnapshotFields, SessionInput):
     errors = serializers.ListField(  # type: ignore[assignment]
         child=ErrorFields(),
         required=False,
-        max_length=100,
+        max_length=MOST_ERRORS,
         help_text="Errors met: captured and matched to known ones.",
     )
     status = serializers.JSONField(

@@ -123,6 +123,7 @@ def test_a_foreign_tenant_field_is_refused(caller, path):
         ("session/decision", {"title": ""}, "title"),
         ("session/save", {"todos": [{"status": "lost"}]}, "todos[0].status"),
         ("session/save", {"decisions": [{"title": "x"}]}, "decisions[0].decision"),
+        ("session/save", {"errors": [{"message": "x"}] * 11}, "errors"),
         ("session/end", {"reason": 5 * ["x"]}, "reason"),
     ],
 )

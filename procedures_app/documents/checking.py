@@ -13,6 +13,9 @@ from procedures_app.documents.scopes import Scope
 from procedures_app.documents.step_checking import step_problems
 
 NUMBERS = (int, float)
+#: To match the defaults and demanded values of one document with their patterns, about a fifth of a second.
+MOST_PATTERN_STEPS = 200_000
+TOO_SLOW = "The patterns of this document take too long to check. Shorten them, or the values that they are for."
 
 
 def check(
@@ -27,7 +30,11 @@ def check(
     ``known_procedures``: the published documents that it may use as steps, and those that these use. A host that is
     not allowed is a warning in a draft and an error when ``publishing``.
     """
-    found = [*head_problems(document), *field_problems(document["inputs"], "inputs", inputs=True)]
+    found = list(head_problems(document))
+    if pattern_steps(document) > MOST_PATTERN_STEPS:
+        found.append(Problem("inputs", TOO_SLOW))
+        document = without_patterns(document)
+    found += field_problems(document["inputs"], "inputs", inputs=True)
     everything = Scope.of(document)
     found += precondition_problems(document["preconditions"], "preconditions", everything.before(0))
     for n, step in enumerate(document["steps"]):
@@ -79,6 +86,24 @@ def value_problems(field: Mapping[str, Any], place: str, *, inputs: bool) -> Ite
     for name in ("default", "must_be"):
         if name in field and pattern_is_fine(field) and (wrong := fields.problem_of(bare, field[name])):
             yield Problem(f"{place}.{name}", f"This does not fit the field itself: {wrong}")
+
+
+def pattern_steps(document: Document) -> int:
+    evidence = [field for step in document["steps"] for field in step["evidence"]]
+    return sum(
+        patterns.steps(field["pattern"], field[name])
+        for field in [*document["inputs"], *evidence]
+        for name in ("default", "must_be")
+        if field.get("pattern") and isinstance(field.get(name), str) and pattern_is_fine(field)
+    )
+
+
+def without_patterns(document: Document) -> Document:
+    def bare(given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        return [{name: value for name, value in field.items() if name != "pattern"} for field in given]
+
+    steps = [step | {"evidence": bare(step["evidence"])} for step in document["steps"]]
+    return document | {"inputs": bare(document["inputs"]), "steps": steps}
 
 
 def kind_problems(field: Mapping[str, Any], place: str) -> Iterator[Problem]:

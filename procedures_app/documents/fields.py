@@ -70,7 +70,7 @@ def check_pattern(pattern: str | None, value: str) -> str:
     if not pattern:
         return ""
     if len(value) > patterns.LONGEST_TEXT:
-        return f"At most {patterns.LONGEST_TEXT} characters."
+        return f"At most {patterns.LONGEST_TEXT} characters, because it has to look like {pattern}"
     return "" if patterns.fits(pattern, value) else f"This must look like {pattern}"
 
 

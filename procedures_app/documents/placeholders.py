@@ -34,6 +34,14 @@ class PlaceholderUnfit(PlaceholderMissing):
         self.args = (f"The value of {{{{{path}}}}} holds '{{{{', which no header may take over.",)
 
 
+class PlaceholderRefused(PlaceholderMissing):
+    """What a placeholder stands for would lead to another address."""
+
+    def __init__(self, url: str) -> None:
+        self.path = url
+        Exception.__init__(self, f"A value makes '.' or '..' a part of the path of {url}, which leads elsewhere.")
+
+
 def fill(value: Any, context: Mapping[str, Any], *, missing: str | None = None) -> Any:
     """The value with every placeholder filled in, in texts, lists and the values of objects.
 
@@ -44,8 +52,15 @@ def fill(value: Any, context: Mapping[str, Any], *, missing: str | None = None) 
 
 
 def fill_url(url: str, context: Mapping[str, Any]) -> str:
-    """As ``fill``, with the values percent-encoded: none of them can lead to another address."""
-    return str(walk(f"{url} ", context, None, lambda text: quote(text, safe=""))).rstrip(" ")
+    """As ``fill``, with the values percent-encoded: none of them can lead to another address.
+
+    Raises PlaceholderMissing, and PlaceholderRefused for one that makes a part of the path ``.`` or ``..``.
+    """
+    filled = str(walk(f"{url} ", context, None, lambda text: quote(text, safe=""))).rstrip(" ")
+    path = re.split("[?#]", filled, maxsplit=1)[0]
+    if filled != url and {".", ".."} & set(path.split("/")):
+        raise PlaceholderRefused(url)
+    return filled
 
 
 def fill_header(text: str, context: Mapping[str, Any]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from procedures_app.documents import Document, check, read
+from procedures_app.documents.checking import TOO_SLOW
 from tests.procedures_app.documents.samples import document, step
 
 HOSTS = ["ci.example.com"]
@@ -25,6 +26,14 @@ def memory(**given: Any) -> dict[str, Any]:
 
 
 SERVICE = {"name": "service"}
+
+
+def test_patterns_do_not_keep_the_hub_busy():
+    inputs = [{"name": f"i{n}", "pattern": "(.*a){0,15}", "default": "a" * 300} for n in range(10)]
+    assert places(document(step("One"), inputs=inputs)) == {"inputs": f"error: {TOO_SLOW}"}
+    assert places(document(step("One"), inputs=inputs[:1])) == {}
+    inputs[0]["pattern"] = "(.*a){0,400}"
+    assert "too large" in places(document(step("One"), inputs=inputs[:1]))["inputs[0].pattern"]
 
 
 def test_nothing_is_wrong_with_a_good_one():

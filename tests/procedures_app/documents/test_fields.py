@@ -79,7 +79,7 @@ def test_other_patterns_are_refused(pattern: str):
         patterns.automaton(pattern)
 
 
-@pytest.mark.parametrize("pattern", ["(a+)+b", "a*a*a*a*a*a*b", "(a|aa)+b", "(?:a?){50}b", "(.*)*b"])
+@pytest.mark.parametrize("pattern", ["(a+)+b", "a*a*a*a*a*a*b", "(a|aa)+b", "(?:a?){20}b", "(.*)*b"])
 def test_no_pattern_keeps_the_hub_busy(pattern: str):
     started = time.process_time()
     assert not patterns.fits(pattern, "a" * patterns.LONGEST_TEXT)
@@ -113,6 +113,14 @@ def test_what_has_no_value():
 def test_an_address_cannot_be_led_elsewhere():
     context = {"inputs": {"id": "../x?y=1#z/ä"}}
     assert placeholders.fill_url("https://h/a/{{inputs.id}}/b", context) == "https://h/a/..%2Fx%3Fy%3D1%23z%2F%C3%A4/b"
+    for url, value in (
+        ("https://h/a/{{inputs.id}}/b", ".."),
+        ("https://h/{{inputs.id}}", "."),
+        ("h/.{{inputs.id}}", "."),
+    ):
+        with pytest.raises(placeholders.PlaceholderRefused):
+            placeholders.fill_url(url, {"inputs": {"id": value}})
+    assert placeholders.fill_url("https://h/a?of={{inputs.id}}", {"inputs": {"id": ".."}}) == "https://h/a?of=.."
 
 
 @pytest.mark.parametrize(

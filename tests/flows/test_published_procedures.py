@@ -140,7 +140,7 @@ def test_operations_as_context_manager_and_decorator(hub):
 
 def test_a_session_is_saved_and_restored(hub):
     async def example() -> None:
-        memory = PersistentMemory(session_id="claude-1")
+        memory = PersistentMemory(session_id="release-1")
         await memory.save_session(
             {"working_on": "auth"},
             todos=[
@@ -172,7 +172,7 @@ def test_a_session_is_saved_and_restored(hub):
         memory.close()
 
     run(example)
-    assert initialize_session()["session_id"] == "claude-1"
+    assert initialize_session()["session_id"] == "release-1"
 
 
 @dataclass

@@ -219,7 +219,7 @@ def looked_up(value: Any, *evidence: dict[str, Any], **fields: Any) -> UUID:
 def test_what_the_hub_recorded_is_not_handed_in_otherwise():
     run_id = looked_up({"verdict": "failed"}, flag("seen"))
     lease = runs.next_step(run_id, principal=ADA).lease_token or 0
-    given = {"principal": ADA, "lease": lease, "evidence": {"seen": True}}
+    given: dict[str, Any] = {"principal": ADA, "lease": lease, "evidence": {"seen": True}}
     with pytest.raises(Invalid, match="recorded"):
         runs.complete(run_id, "remember", **given, output={"value": {"verdict": "passed"}})
     runs.complete(run_id, "remember", **given)
@@ -231,7 +231,7 @@ def test_evidence_that_the_output_gives_stands_and_the_rest_is_handed_in():
     found = runs.next_step(run_id, principal=ADA)
     assert found.todo is not None
     assert [field["name"] for field in found.todo.fields] == ["seen"]
-    given = {"principal": ADA, "lease": found.lease_token or 0}
+    given: dict[str, Any] = {"principal": ADA, "lease": found.lease_token or 0}
     with pytest.raises(EvidenceMissing):
         runs.complete(run_id, "remember", **given, evidence={"seen": True, "value": 9})
     for _ in range(2):  # the same again answers the same

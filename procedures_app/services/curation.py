@@ -96,7 +96,7 @@ def archive(knowledge_id: UUID, *, principal: Principal, if_version: int | None 
     if knowledge.status == Knowledge.Status.ARCHIVED:
         return knowledge
     if knowledge.status != ACTIVE:
-        raise KnowledgeNotActive(status=knowledge.status)
+        raise KnowledgeNotActive(knowledge_status=knowledge.status)
     knowledge.status = Knowledge.Status.ARCHIVED
     return keeping.keep(knowledge, principal=principal, did="archived", reason=reason)
 
@@ -145,7 +145,9 @@ def pair(first: UUID, second: UUID, principal: Principal, field: str) -> tuple[K
     both = keeping.locked_both(first, second, principal)
     for each in both:
         if each.status != ACTIVE:
-            raise KnowledgeNotActive(f"'{each.title}' was replaced or archived. Restore it first.", status=each.status)
+            raise KnowledgeNotActive(
+                f"'{each.title}' was replaced or archived. Restore it first.", knowledge_status=each.status
+            )
     return both
 
 

@@ -66,7 +66,7 @@ def locked_active(knowledge_id: UUID, principal: Principal, if_version: int | No
     check_version(knowledge, if_version)
     if knowledge.status != Knowledge.Status.ACTIVE:
         raise KnowledgeNotActive(
-            status=knowledge.status, replaced_by=knowledge.replaced_by_id and str(knowledge.replaced_by_id)
+            knowledge_status=knowledge.status, replaced_by=knowledge.replaced_by_id and str(knowledge.replaced_by_id)
         )
     return knowledge
 

@@ -82,7 +82,8 @@ def body(error: hub.HubError, status: int, request_id: str) -> dict[str, Any]:
         "errors": field_errors(error),
         "request_id": request_id,
     }
-    return problem | {key: value for key, value in error.extra.items() if key not in ("errors", "allow")}
+    # what an error adds never takes the place of what every problem says
+    return problem | {key: value for key, value in error.extra.items() if key not in problem and key != "allow"}
 
 
 def field_errors(error: hub.HubError) -> list[dict[str, str]]:

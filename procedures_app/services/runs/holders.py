@@ -45,7 +45,7 @@ def check_open(held: HeldRun) -> None:
         if above.over or above.paused:
             status = above.run.status
             state = "over" if above.over else "paused"
-            raise RunNotOpen(f"The run is {above.run.get_status_display().lower()}.", state=state, status=status)
+            raise RunNotOpen(f"The run is {above.run.get_status_display().lower()}.", state=state, run_status=status)
         above = above.above
 
 

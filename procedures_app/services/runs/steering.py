@@ -130,7 +130,7 @@ def is_starter(held: HeldRun) -> bool:
 def check_not_over(held: HeldRun) -> None:
     if held.over:
         status = held.run.get_status_display().lower()
-        raise RunNotOpen(f"The run is {status}.", state="over", status=held.run.status, run_id=str(held.run.pk))
+        raise RunNotOpen(f"The run is {status}.", state="over", run_status=held.run.status, run_id=str(held.run.pk))
 
 
 def check_still_followed(held: HeldRun) -> None:

@@ -256,6 +256,25 @@ def test_a_procedure_is_established_by_a_program(hub):
     run(example)
 
 
+def test_a_run_is_steered_by_its_agent(hub):
+    client = MemoryClient()
+    _, admin = keys.create(tenant_id=TENANT, scopes=["read", "write", "admin"], principal=SYSTEM)
+    with MemoryClient(api_key=admin) as governor:
+        document = {"name": "tidy-up", "title": "Tidy up", "steps": [{"id": "sweep", "title": "Sweep"}]}
+        drafted = governor.draft_procedure("tidy-up", document)
+        governor.publish_procedure("tidy-up", revision=drafted["revision"], note="The first.")
+    run_id = client.start_run("tidy-up")["id"]
+    client.pause_run(run_id, reason="The house is full.")
+    assert client.next_step(run_id)["state"] == "paused"
+    client.resume_run(run_id)
+    asked = client.ask_to_deviate(run_id, "sweep", reason="The broom broke.", proposal="Use a cloth.")
+    assert (asked["approval"]["kind"], asked["approval"]["proposal"]) == ("deviation", "Use a cloth.")
+    assert client.follow(run_id, lambda step: {})["status"] == "waiting"
+    client.cancel_run(run_id, reason="Tomorrow.")
+    assert client.run(run_id)["status"] == "cancelled"
+    client.close()
+
+
 async def off(call: Callable[..., Any], *args: Any) -> Any:
     return await asyncio.to_thread(call, *args)
 

@@ -189,7 +189,7 @@ def named(path: list[str]) -> str:
 
 def shown(path: list[str], value: object) -> str:
     # an address is not shown either: somebody may have written a password into it
-    secret = path[0] == "database" or path[-1].endswith(("secret", "key", "url", "remote"))
+    secret = path[0] == "database" or "secrets" in path or path[-1].endswith(("secret", "key", "url", "remote"))
     return "" if secret or not isinstance(value, str | int | float | list) else f" (got {value!r})"
 
 

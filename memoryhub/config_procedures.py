@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from memoryhub.config_sections import Section
+
+#: As headers name it.
+SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,60}$")]
+BOUND = "a secret is written as {value: ..., hosts: [ci.example.com], tenants: [acme]}: where it may go, and for whom"
+
+
+class CallSecret(Section):
+    value: SecretStr = Field(min_length=1, description="The secret itself; keep it in the environment, not in a file.")
+    hosts: list[str] = Field(
+        min_length=1,
+        description="Hosts that it may be sent to, written as in allowed_hosts; no others get it.",
+    )
+    tenants: list[str] = Field(
+        min_length=1,
+        description='Tenants whose procedures may name it; ["*"] for every tenant, also later ones.',
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def bound(cls, given: Any) -> Any:
+        # a bare value could be sent to every listed host, by every tenant
+        if not isinstance(given, dict) or not {"value", "hosts", "tenants"} <= given.keys():
+            raise ValueError(BOUND)
+        return given
 
 
 class Procedures(Section):
@@ -40,8 +64,9 @@ class Procedures(Section):
         [],
         description="Hosts that steps may call, as host or host:port; https alone, unless the entry begins with http://.",
     )
-    secrets: dict[str, SecretStr] = Field(
-        {}, description="Values that headers of such calls may name as {{secrets.NAME}}; never shown nor stored."
+    secrets: dict[SecretName, CallSecret] = Field(
+        {},
+        description="What headers of such calls may name as {{secrets.NAME}}, by name: value, hosts and tenants.",
     )
     http_timeout_seconds: float = Field(10.0, gt=0, le=30, description="Longest wait for an answer to a step's call.")
 

@@ -20,6 +20,7 @@ from memoryhub.sync.connections import Answer as WholeAnswer
 from memoryhub.sync.connections import reach, read_answer, retry_after
 from procedures_app.calls.hosts import CallRefused, Place, address_of, allowed
 from procedures_app.calls.pointers import PointerMissing, at
+from procedures_app.calls.secrets import Secret, refusal
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
 MOST_BYTES = 64 * 1024
@@ -95,14 +96,15 @@ def send(
     request: Mapping[str, Any],
     *,
     hosts: Iterable[str],
-    secrets: Mapping[str, str],
+    secrets: Mapping[str, Secret],
     seconds: float,
     repeat_key: str,
 ) -> Answer:
     """Sends a step's request and gives the answer when its status is expected (``expect_status``; 2xx if unsaid).
 
     ``request``: method, url, headers, body (sent as JSON), expect_status, save ({name: JSON Pointer}). Header values
-    may name ``{{secrets.NAME}}``, or are in parts already: text, name of a secret, text, …
+    may name ``{{secrets.NAME}}``, or are in parts already: text, name of a secret, text, … A secret goes to its own
+    hosts alone; ``secrets`` holds those that the tenant of the step may use.
     ``repeat_key`` goes along as ``Idempotency-Key``. Raises CallRefused for what may not be sent, CallFailed for what
     did not succeed.
     """
@@ -115,11 +117,15 @@ def send(
     return judged(answer, request, prepared.wanted, round(time.monotonic() - started, 3))
 
 
-def prepare(request: Mapping[str, Any], hosts: Iterable[str], secrets: Mapping[str, str], repeat_key: str) -> Prepared:
+def prepare(
+    request: Mapping[str, Any], hosts: Iterable[str], secrets: Mapping[str, Secret], repeat_key: str
+) -> Prepared:
     url, wanted = allowed(str(request.get("url", "")), hosts)
     body = None if request.get("body") is None else json.dumps(request["body"]).encode()
-    headers = headers_of(request, secrets, repeat_key, has_body=body is not None)
-    return Prepared(method_of(request), url, wanted, body, headers)
+    found = own_headers(repeat_key, has_body=body is not None)
+    for name, value in dict(request.get("headers") or {}).items():
+        found[checked_name(name)] = with_secrets(parts_of(value), secrets, wanted)
+    return Prepared(method_of(request), url, wanted, body, found)
 
 
 def method_of(request: Mapping[str, Any]) -> str:
@@ -129,26 +135,29 @@ def method_of(request: Mapping[str, Any]) -> str:
     return method
 
 
-def headers_of(
-    request: Mapping[str, Any], secrets: Mapping[str, str], repeat_key: str, *, has_body: bool
-) -> dict[str, str]:
+def own_headers(repeat_key: str, *, has_body: bool) -> dict[str, str]:
     found = {"User-Agent": f"MemoryHub/{__version__}", "Idempotency-Key": repeat_key, "Accept": "application/json"}
-    found |= {"Content-Type": "application/json"} if has_body else {}
-    for name, value in dict(request.get("headers") or {}).items():
-        if not HEADER_NAME.fullmatch(name) or name.lower() in OWN_HEADERS:
-            raise CallRefused(f"The header '{name}' cannot be set by a step.")
-        parts = value if isinstance(value, list) else SECRET.split(str(value))
-        found[name] = with_secrets(parts, secrets)
-    return found
+    return found | ({"Content-Type": "application/json"} if has_body else {})
 
 
-def with_secrets(parts: Sequence[str], secrets: Mapping[str, str]) -> str:
+def checked_name(name: str) -> str:
+    if not HEADER_NAME.fullmatch(name) or name.lower() in OWN_HEADERS:
+        raise CallRefused(f"The header '{name}' cannot be set by a step.")
+    return name
+
+
+def parts_of(value: Any) -> Sequence[str]:
+    return value if isinstance(value, list) else SECRET.split(str(value))
+
+
+def with_secrets(parts: Sequence[str], secrets: Mapping[str, Secret], wanted: Place) -> str:
     """Every second part is the name of a secret."""
+    hosts_of = {name: one.hosts for name, one in secrets.items()}
 
     def secret(name: str) -> str:
-        if name not in secrets:
-            raise CallRefused(f"There is no secret '{name}' in procedures.secrets.")
-        return secrets[name]
+        if refused := refusal(name, hosts_of, wanted):
+            raise CallRefused(refused)
+        return secrets[name].value
 
     filled = "".join(secret(part) if n % 2 else part for n, part in enumerate(parts))
     if not filled.isprintable() or not filled.isascii():

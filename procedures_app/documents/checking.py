@@ -10,7 +10,7 @@ from procedures_app.documents import fields, names, paths, patterns, subprocedur
 from procedures_app.documents.problems import Problem
 from procedures_app.documents.reading import Document
 from procedures_app.documents.scopes import Scope
-from procedures_app.documents.step_checking import step_problems
+from procedures_app.documents.step_checking import Calls, step_problems
 
 NUMBERS = (int, float)
 #: To match the defaults and demanded values of one document with their patterns, about a fifth of a second.
@@ -23,13 +23,16 @@ def check(
     known_procedures: Mapping[str, Document],
     allowed_hosts: Sequence[str],
     *,
+    secrets: Mapping[str, Sequence[str]] | None = None,
     publishing: bool = False,
 ) -> list[Problem]:
     """What is wrong with a document in its normal form, in its order; errors prevent publishing.
 
-    ``known_procedures``: the published documents that it may use as steps, and those that these use. A host that is
-    not allowed is a warning in a draft and an error when ``publishing``.
+    ``known_procedures``: the published documents that it may use as steps, and those that these use. ``secrets``: the
+    hosts of each one that its tenant may use. A host or a secret that is not allowed is a warning in a draft and an
+    error when ``publishing``.
     """
+    calls = Calls(allowed_hosts, secrets or {}, publishing)
     found = list(head_problems(document))
     if pattern_steps(document) > MOST_PATTERN_STEPS:
         found.append(Problem("inputs", TOO_SLOW))
@@ -41,7 +44,7 @@ def check(
         path = f"steps[{n}]"
         found += field_problems(step["evidence"], f"{path}.evidence")
         found += precondition_problems(step["preconditions"], f"{path}.preconditions", everything.before(n))
-        found += step_problems(step, path, everything, n, allowed_hosts, publishing=publishing)
+        found += step_problems(step, path, everything, n, calls)
     found += subprocedures.problems(document, known_procedures)
     return found + list(subprocedures.user_problems(document, known_procedures))
 

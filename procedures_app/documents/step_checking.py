@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from procedures_app.calls import hosts
+from procedures_app.calls.secrets import refusal
 from procedures_app.calls.sending import HEADER_NAME, OWN_HEADERS
 from procedures_app.documents import placeholders
 from procedures_app.documents.problems import Level, Problem
@@ -33,16 +34,18 @@ ACTION_KNOWS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Which hosts may be called, and whether another one is an error already."""
+    """Which hosts may be called, with which secrets (the hosts of each), and whether others are an error already."""
 
     allowed_hosts: Sequence[str]
+    secrets: Mapping[str, Sequence[str]]
     publishing: bool
 
+    @property
+    def level(self) -> Level:
+        return "error" if self.publishing else "warning"
 
-def step_problems(
-    step: Step, path: str, everything: Scope, index: int, allowed_hosts: Sequence[str], *, publishing: bool
-) -> Iterator[Problem]:
-    calls = Calls(allowed_hosts, publishing)
+
+def step_problems(step: Step, path: str, everything: Scope, index: int, calls: Calls) -> Iterator[Problem]:
     if not step["title"]:
         yield Problem(f"{path}.title", "Give the step a title.")
     yield from action_problems(step, path, everything.before(index), calls)
@@ -102,6 +105,7 @@ def request_problems(request: Step | None, path: str, scope: Scope, calls: Calls
         if not HEADER_NAME.fullmatch(name) or name.lower() in OWN_HEADERS or "\n" in value:
             yield Problem(f"{path}.headers.{name}", "This header cannot be set by a step.")
         yield from placeholder_problems(value, f"{path}.headers.{name}", scope, secrets=True)
+        yield from secret_problems(value, f"{path}.headers.{name}", request["url"], calls)
     for name, pointer in request["save"].items():
         if pointer and not pointer.startswith("/"):
             yield Problem(f"{path}.save.{name}", "Write a JSON pointer such as /status, or nothing for all of it.")
@@ -117,15 +121,25 @@ def host_problems(url: str, path: str, calls: Calls) -> Iterator[Problem]:
     except ValueError as error:
         yield Problem(f"{path}.url", f"This is not an address: {error}.")
     except hosts.CallRefused as error:
-        level: Level = "error" if calls.publishing or not is_address(sample) else "warning"
-        yield Problem(f"{path}.url", str(error), level)
+        yield Problem(f"{path}.url", str(error), calls.level if is_address(sample) else "error")
+
+
+def secret_problems(value: str, path: str, url: str, calls: Calls) -> Iterator[Problem]:
+    """A secret that may not go where the request goes, or that is none of this tenant's."""
+    named = placeholders.SECRET_PLACEHOLDER.findall(value)
+    if not named or not is_address(sample := placeholders.PLACEHOLDER.sub("x", url)):
+        return
+    wanted = hosts.place(urlsplit(sample), sample)
+    for name in dict.fromkeys(named):
+        if refused := refusal(name, calls.secrets, wanted):
+            yield Problem(path, refused, calls.level)
 
 
 def is_address(url: str) -> bool:
     """Whether only the list of hosts can speak against it."""
     try:
         hosts.allowed(url, [url.partition("/")[0] + "//" + urlsplit(url).netloc])
-    except hosts.CallRefused:
+    except (hosts.CallRefused, ValueError):
         return False
     return True
 

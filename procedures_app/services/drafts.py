@@ -15,7 +15,7 @@ from memoryhub.access.models import Agent
 from memoryhub.access.principals import Principal
 from memoryhub.access.services import audit
 from memoryhub.access.walls import verb
-from procedures_app import documents
+from procedures_app import calls, documents
 from procedures_app.documents import Document, DocumentInvalid, Problem, ThreeWay, names
 from procedures_app.documents.merging import Choice, clash_errors
 from procedures_app.documents.shapes import config_keys
@@ -267,7 +267,9 @@ def problems(draft: ProcedureVersion, *, principal: Principal, publishing: bool 
 def problems_of(document: Document, *, principal: Principal, publishing: bool = False) -> list[Problem]:
     """As ``problems``, for a document that is not saved."""
     known = procedures.connected(document, principal=principal)
-    found = documents.check(document, known, settings.CONFIG.procedures.allowed_hosts, publishing=publishing)
+    rules, tenant_id = settings.CONFIG.procedures, procedures.tenant_of(principal)
+    secrets = {name: one.hosts for name, one in calls.usable(rules.secrets, tenant_id).items()}
+    found = documents.check(document, known, rules.allowed_hosts, secrets=secrets, publishing=publishing)
     return found + unknown_agents(document, principal)
 
 

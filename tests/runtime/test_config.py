@@ -68,6 +68,35 @@ def test_a_wrong_file_is_one_line_that_names_the_setting(configure, text, messag
     assert message in str(caught.value)
 
 
+def test_a_secret_is_bound_in_the_file_and_its_value_comes_from_the_environment(configure):
+    text = "procedures: {secrets: {ci_token: {hosts: [ci.example.com], tenants: [acme]}}}"
+    given = {"MEMORYHUB_PROCEDURES__SECRETS__CI_TOKEN__VALUE": "s3cr3t"}
+    secret = configure(text, **given).procedures.secrets["ci_token"]
+    assert (secret.value.get_secret_value(), secret.hosts, secret.tenants) == ("s3cr3t", ["ci.example.com"], ["acme"])
+    assert "s3cr3t" not in repr(secret)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "s3cr3t",
+        "{value: s3cr3t}",
+        "{value: s3cr3t, hosts: [ci.example.com]}",
+        "{value: s3cr3t, tenants: [acme]}",
+        "{value: s3cr3t, hosts: [], tenants: [acme]}",
+        "{value: s3cr3t, hosts: [ci.example.com], tenants: []}",
+        "{value: s3cr3t, hosts: [ci.example.com], tenants: s3cr3t}",
+        "{value: [s3cr3t], hosts: [ci.example.com], tenants: [acme]}",
+    ],
+)
+def test_a_secret_that_is_not_bound_stops_the_start_and_is_not_shown(configure, secret):
+    with pytest.raises(ConfigError, match=r"'procedures\.secrets\.CI[a-z.]*' is wrong") as caught:
+        configure(f"procedures: {{secrets: {{CI: {secret}}}}}")
+    assert "s3cr3t" not in str(caught.value)
+    if "hosts" not in secret or "tenants" not in secret:
+        assert "{value: ..., hosts: [ci.example.com], tenants: [acme]}" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [

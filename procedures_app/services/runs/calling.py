@@ -8,7 +8,7 @@ way at once. A crash between call and record leaves the lease to end; the call i
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from memoryhub.access.principals import Principal
+from memoryhub.config_procedures import CallSecret
 from procedures_app import calls
 from procedures_app.documents import placeholders
 from procedures_app.models import StepKind, StepRun
@@ -142,17 +143,17 @@ def sent(claimed: list[Claimed]) -> Iterator[tuple[Claimed, Outcome]]:
         return
     rules = settings.CONFIG.procedures
     with ThreadPoolExecutor(min(len(claimed), MOST_AT_ONCE)) as pool:
-        secrets = {name: secret.get_secret_value() for name, secret in rules.secrets.items()}
-        send = sender(rules.allowed_hosts, secrets, rules.http_timeout_seconds)
+        send = sender(rules.allowed_hosts, rules.secrets, rules.http_timeout_seconds)
         under_way = {pool.submit(send, call): call for call in claimed}
         for ended in as_completed(under_way):
             yield under_way[ended], ended.result()
 
 
-def sender(hosts: Iterable[str], secrets: Mapping[str, str], seconds: float) -> Callable[[Claimed], Outcome]:
+def sender(hosts: Sequence[str], secrets: Mapping[str, CallSecret], seconds: float) -> Callable[[Claimed], Outcome]:
     def send(call: Claimed) -> Outcome:
+        own = calls.usable(secrets, call.principal.tenant_id)
         try:
-            return calls.send(call.request, hosts=hosts, secrets=secrets, seconds=seconds, repeat_key=call.repeat_key)
+            return calls.send(call.request, hosts=hosts, secrets=own, seconds=seconds, repeat_key=call.repeat_key)
         except (calls.CallFailed, calls.CallRefused) as error:
             return error
         except Exception as error:

@@ -13,7 +13,7 @@ import pytest
 
 from memoryhub.sync.connections import Answer as WholeAnswer
 from memoryhub.sync.connections import reach, read_answer
-from procedures_app.calls import Answer, CallFailed, CallRefused, send, sending
+from procedures_app.calls import Answer, CallFailed, CallRefused, Secret, send, sending
 from procedures_app.calls.hosts import Place, address_of, allowed
 from procedures_app.calls.pointers import PointerMissing, at
 
@@ -72,7 +72,7 @@ def call(server: Server, path: str = "/", **request: Any) -> Answer:
     return send(
         {"url": server.place + path, **request},
         hosts=[server.place],
-        secrets={"CI": "s3cret"},
+        secrets={"CI": Secret("s3cret", (server.place,)), "ELSEWHERE": Secret("s3cret", ("ci.example.com",))},
         seconds=5,
         repeat_key="step-1",
     )
@@ -169,7 +169,14 @@ def test_a_listed_name_leads_neither_to_this_machine_nor_to_link_local_services(
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Host": "x"}, {"X-A": "a\r\nX-B: b"}, {"X A": "a"}, {"X-A": "{{secrets.NONE}}"}, {"Idempotency-Key": "mine"}],
+    [
+        {"Host": "x"},
+        {"X-A": "a\r\nX-B: b"},
+        {"X A": "a"},
+        {"X-A": "{{secrets.NONE}}"},
+        {"Idempotency-Key": "mine"},
+        {"X-A": "{{secrets.ELSEWHERE}}"},
+    ],
 )
 def test_headers_that_a_step_may_not_set(server: Server, headers: dict[str, str]) -> None:
     with pytest.raises(CallRefused):

@@ -62,7 +62,27 @@ def test_nothing_is_wrong_with_a_good_one():
         inputs=[SERVICE],
         preconditions=[{"text": "Nobody else deploys"}],
     )
-    assert places(given, publishing=True) == {}
+    assert places(given, secrets={"ci": HOSTS}, publishing=True) == {}
+
+
+@pytest.mark.parametrize(
+    ("secrets", "said"),
+    [
+        ({}, "There is no secret 'ci' in procedures.secrets that this tenant may use."),
+        ({"other": HOSTS}, "There is no secret 'ci'"),
+        ({"ci": ["status.example.com"]}, "The secret 'ci' may not go to https://ci.example.com:443."),
+        ({"ci": ["http://ci.example.com"]}, "The secret 'ci' may not go to https://ci.example.com:443."),
+        ({"ci": ["ci.example.com:8443"]}, "The secret 'ci' may not go to https://ci.example.com:443."),
+        ({"ci": ["ci.example.com:port"]}, "procedures.secrets.ci.hosts is wrong: 'ci.example.com:port'"),
+    ],
+)
+@pytest.mark.parametrize("undoing", [False, True])
+def test_a_secret_that_may_not_go_there(secrets: dict[str, list[str]], said: str, undoing: bool):
+    call = http("https://ci.example.com/", headers={"X-Token": "a {{ secrets.ci }} {{secrets.ci}}"})
+    given = document(step("One", rollback=call) if undoing else call)
+    path = "steps[0].rollback.request.headers.X-Token" if undoing else "steps[0].request.headers.X-Token"
+    assert places(given, secrets=secrets)[path].startswith(f"warning: {said}")
+    assert places(given, secrets=secrets, publishing=True)[path].startswith(f"error: {said}")
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,9 @@ def block(kind: str) -> str:
 
 def test_the_full_example_can_be_published():
     found = documents.parse(block("yaml"))
+    hosts = ["ci.example.com"]
     known = {"announce-a-release": document(step(), name="announce-a-release", inputs=[{"name": "what"}])}
-    assert documents.check(found, known, ["ci.example.com"], publishing=True) == []
+    assert documents.check(found, known, hosts, secrets={"ci_token": hosts}, publishing=True) == []
     assert {one["kind"] for one in found["steps"]} == {"memory", "instruction", "confirmation", "http", "procedure"}
 
 

@@ -13,9 +13,9 @@ import pytest
 from django.conf import settings
 from django.db.models import F
 from django_q.models import OrmQ
-from pydantic import SecretStr
 
 from memoryhub.access.walls import behind_walls
+from memoryhub.config_procedures import CallSecret
 from procedures_app import calls
 from procedures_app.exceptions import DraftHasErrors
 from procedures_app.models import Run, StepRun
@@ -263,9 +263,14 @@ def test_what_breaks_in_a_call_is_a_failed_attempt(server: Server, monkeypatch: 
     assert run_of(run_id).status == "waiting"
 
 
+def bind(monkeypatch: pytest.MonkeyPatch, hosts: list[str], *tenants: str) -> None:
+    secret = CallSecret.model_validate({"value": "s3cr3t", "hosts": hosts, "tenants": tenants or ("acme",)})
+    monkeypatch.setattr(settings.CONFIG.procedures, "secrets", {"PROD": secret})
+
+
 def refs(server: Server, header: str, ref: Any, monkeypatch: pytest.MonkeyPatch) -> UUID:
     """A run whose call has this header, with this input, once it was called."""
-    monkeypatch.setattr(settings.CONFIG.procedures, "secrets", {"PROD": SecretStr("s3cr3t")})
+    bind(monkeypatch, [server.place])
     request = {"method": "POST", "url": f"{server.place}/build", "headers": {"X-Ref": header}}
     publish(
         {"id": "build", "kind": "http", "request": request}, inputs=[{"name": "ref", "type": "json", "required": True}]
@@ -278,6 +283,38 @@ def refs(server: Server, header: str, ref: Any, monkeypatch: pytest.MonkeyPatch)
 def test_the_document_names_secrets(server: Server, monkeypatch: pytest.MonkeyPatch):
     run_id = refs(server, "Bearer {{ secrets.PROD }} for {{inputs.ref}}", 7, monkeypatch)
     assert (server.got[0]["headers"]["X-Ref"], run_of(run_id).status) == ("Bearer s3cr3t for 7", "completed")
+
+
+@pytest.mark.parametrize(
+    ("host", "whose", "said"),
+    [
+        ("https://ci.example.com", "acme", "The secret 'PROD' may not go to"),
+        (None, "umbrella", "There is no secret 'PROD' in procedures.secrets that this tenant may use."),
+    ],
+)
+def test_a_secret_goes_to_its_hosts_for_its_tenants_alone(
+    server: Server, monkeypatch: pytest.MonkeyPatch, host: str | None, whose: str, said: str
+):
+    bind(monkeypatch, [server.place])
+    request = {"url": f"{server.place}/build", "headers": {"X-Ref": "{{secrets.PROD}}"}}
+    step = {"id": "build", "kind": "http", "request": request}
+    publish(step)
+    bind(monkeypatch, [host or server.place], whose)
+    run_id = runs.start("ship-it", principal=ADA).pk  # of the version from before
+    assert upkeep_now()["called"] == 1
+    assert (server.got, run_of(run_id).status) == ([], "waiting")
+    assert said in steps_of(run_id)["build"].error
+    with pytest.raises(DraftHasErrors) as refused:
+        publish(step, title="Again")
+    assert said in str(refused.value.extra["errors"])
+
+
+def test_a_secret_for_every_tenant(server: Server, monkeypatch: pytest.MonkeyPatch):
+    bind(monkeypatch, [server.place], "*")
+    publish({"id": "build", "kind": "http", "request": {"url": server.place, "headers": {"X": "{{secrets.PROD}}"}}})
+    runs.start("ship-it", principal=ADA)
+    upkeep_now()
+    assert server.got[0]["headers"]["X"] == "s3cr3t"
 
 
 @pytest.mark.parametrize(

@@ -158,6 +158,11 @@ class Approval(models.Model):
     kind = models.TextField(choices=Kind.choices)
     status = models.TextField(choices=Status.choices, default=Status.PENDING, db_default="pending")
     asked_by = models.TextField(help_text="The agent, or the hub.")
+    asked_as = models.TextField(
+        default="",
+        db_default="",
+        help_text="The agent or the credential itself: names may be those of others.",
+    )
     reason = models.TextField(default="", db_default="")
     proposal = models.TextField(default="", db_default="", help_text="What would be done instead.")
     impact = models.JSONField(default=dict, db_default={}, help_text="What would lack: evidence and later steps.")

@@ -12,7 +12,7 @@ from procedures_app.exceptions import AlreadyDecided, RunMoved, RunNotOpen
 from procedures_app.models import Approval, Run, StepRun
 from procedures_app.services.governing import may_govern, require_person
 from procedures_app.services.runs import asking, lapsing, moving
-from procedures_app.services.runs.held import HeldRun, holding
+from procedures_app.services.runs.held import HeldRun, holder, holding
 
 Kind, Status = Approval.Kind, Approval.Status
 
@@ -165,7 +165,7 @@ def withdraw(approval_id: UUID, *, principal: Principal, reason: str = "") -> Ap
         approval = open_approval(approval_id)
         if approval.kind not in lapsing.LAPSING:
             raise Invalid("approval_id", "The procedure asks this: only a person's decision ends it.")
-        if approval.asked_by != principal.actor and not may_govern(principal):
+        if approval.asked_as != holder(held.principal) and not may_govern(principal):
             raise Forbidden("Only who asked may take the question back.", code="not_the_asker")
         step = held.step(approval.step_run.step_id)
         fields = {"decided_by": principal.actor, "decided_at": held.now, "decision_reason": reason}

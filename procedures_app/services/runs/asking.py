@@ -11,7 +11,7 @@ from django.conf import settings
 from procedures_app.models import Approval, Run, StepRun
 from procedures_app.services import approval_notices
 from procedures_app.services.runs import work
-from procedures_app.services.runs.held import HeldRun, Status
+from procedures_app.services.runs.held import HeldRun, Status, holder
 
 Kind = Approval.Kind
 #: What a person may decide about a failed step, and about a roll-back that failed.
@@ -31,6 +31,7 @@ def ask(
         step_run=step,
         kind=kind,
         asked_by=asked_by or held.principal.actor,
+        asked_as="" if asked_by else holder(held.principal),
         reason=reason,
         proposal=proposal,
         impact=impact(held, step, kind),

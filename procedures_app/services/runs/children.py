@@ -10,8 +10,8 @@ from procedures_app.exceptions import ConsultationRequired
 from procedures_app.models import Run, StepRun
 from procedures_app.services import enforcement
 from procedures_app.services.runs import moving, work
-from procedures_app.services.runs.held import OVER, HeldRun, Status
-from procedures_app.services.runs.holders import STARTED, holder
+from procedures_app.services.runs.held import OVER, HeldRun, Status, holder
+from procedures_app.services.runs.holders import STARTED
 from procedures_app.services.runs.making import inputs_for, make, version_of
 
 #: A procedure within a procedure … so deep.

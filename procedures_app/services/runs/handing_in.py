@@ -18,8 +18,8 @@ from procedures_app.exceptions import EvidenceMissing
 from procedures_app.models import Approval, Run, StepKind, StepRun
 from procedures_app.services import errors
 from procedures_app.services.runs import asking, lapsing, moving, work
-from procedures_app.services.runs.held import HeldRun, Status, holding
-from procedures_app.services.runs.holders import check_held, holder
+from procedures_app.services.runs.held import HeldRun, Status, holder, holding
+from procedures_app.services.runs.holders import check_held
 from procedures_app.services.runs.refusals import noted
 from procedures_app.services.runs.remembering import speaking_of
 from procedures_app.services.runs.taking import carry_on, duration

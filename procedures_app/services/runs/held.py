@@ -28,6 +28,8 @@ Status = StepRun.Status
 OVER = frozenset({Run.Status.COMPLETED, Run.Status.FAILED, Run.Status.ROLLED_BACK, Run.Status.CANCELLED})
 #: At most one step of a run is in one of these; the database sees to it.
 CURRENT = frozenset({Status.READY, Status.IN_PROGRESS, Status.WAITING, Status.ROLLING_BACK})
+#: What identities begin with that are not simply an agent's name.
+PREFIXES = ("key:", "staff:", "agent:")
 TOPIC, SOURCE = "run", "procedures"
 CLOCK = "SELECT clock_timestamp()"
 #: What PostgreSQL says to the one of two transactions waiting for each other that it ends.
@@ -145,6 +147,18 @@ def announce(run: Run, principal: Principal) -> None:
         payload={"run_id": str(run.pk)},
     )
     outbox.emit([change], principal=principal)
+
+
+def holder(principal: Principal) -> str:
+    """Who acts: the agent, else the very credential. Names alone may be those of others.
+
+    An agent whose name looks like a credential is no credential.
+    """
+    if principal.agent_id:
+        return f"agent:{principal.agent_id}" if principal.agent_id.startswith(PREFIXES) else principal.agent_id
+    if principal.key_id:
+        return f"key:{principal.key_id}"
+    return principal.name if principal.kind == "system" else f"{principal.kind}:{principal.name}"
 
 
 @contextmanager

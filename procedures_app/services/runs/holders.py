@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from memoryhub.access.exceptions import Forbidden
-from memoryhub.access.principals import Principal
 from procedures_app.exceptions import LeaseLost, RunNotOpen, StepRequired
 from procedures_app.models import StepRun
 from procedures_app.services.runs import asking, work
-from procedures_app.services.runs.held import HeldRun, Status
+from procedures_app.services.runs.held import HeldRun, Status, holder
 
 #: The first event of a run.
 STARTED = "run.started"
@@ -69,15 +68,6 @@ def reserved(held: HeldRun, step: StepRun) -> Iterator[Sequence[str]]:
             yield agents
         at = one.carried_out
         one = one.above
-
-
-def holder(principal: Principal) -> str:
-    """Who has a step: the agent, else the very credential. Names alone may be those of other agents."""
-    if principal.agent_id:
-        return principal.agent_id
-    if principal.key_id:
-        return f"key:{principal.key_id}"
-    return principal.name if principal.kind == "system" else f"{principal.kind}:{principal.name}"
 
 
 def refusal_text(current: StepRun | None) -> str:

@@ -9,8 +9,8 @@ from memoryhub.access.principals import Principal
 from procedures_app.exceptions import LeaseLost
 from procedures_app.models import Approval, StepRun
 from procedures_app.services.runs import asking, lapsing
-from procedures_app.services.runs.held import HeldRun, Status, holding
-from procedures_app.services.runs.holders import check_agent, check_current, check_open, holder, where
+from procedures_app.services.runs.held import HeldRun, Status, holder, holding
+from procedures_app.services.runs.holders import check_agent, check_current, check_open, where
 from procedures_app.services.runs.refusals import noted
 
 
@@ -52,7 +52,7 @@ def ask(
 
 def asked_before(held: HeldRun, step: StepRun, kind: Approval.Kind, proposal: str) -> Approval | None:
     found = asking.pending(step) if step.status == Status.WAITING else None
-    if found is None or found.asked_by != held.principal.actor:
+    if found is None or found.asked_as != holder(held.principal):
         return None
     return found if (found.kind, found.proposal) == (kind, proposal) else None
 

@@ -10,8 +10,8 @@ from memoryhub.access.walls import verb
 from procedures_app.models import Operation, ProcedureVersion, Run
 from procedures_app.services import enforcement
 from procedures_app.services.runs import moving
-from procedures_app.services.runs.held import lock
-from procedures_app.services.runs.holders import STARTED, holder
+from procedures_app.services.runs.held import holder, lock
+from procedures_app.services.runs.holders import STARTED
 from procedures_app.services.runs.making import inputs_for, make, version_of
 
 

@@ -12,8 +12,8 @@ from procedures_app.models import Procedure, Run, RunEvent, StepKind, StepRun
 from procedures_app.services.governing import may_govern
 from procedures_app.services.runs import asking, lapsing, moving, work
 from procedures_app.services.runs.bell import ring
-from procedures_app.services.runs.held import OVER, HeldRun, Status, holding
-from procedures_app.services.runs.holders import STARTED, holder
+from procedures_app.services.runs.held import OVER, HeldRun, Status, holder, holding
+from procedures_app.services.runs.holders import STARTED
 
 
 def pause(run_id: UUID, *, principal: Principal, reason: str) -> Run:

@@ -14,8 +14,8 @@ from memoryhub.access.principals import Principal
 from procedures_app.models import Approval, Run, StepKind, StepRun
 from procedures_app.services.runs import asking, lapsing, moving, work
 from procedures_app.services.runs.children import child_of
-from procedures_app.services.runs.held import HeldRun, Status, holding, once_more
-from procedures_app.services.runs.holders import holder, is_for
+from procedures_app.services.runs.held import HeldRun, Status, holder, holding, once_more
+from procedures_app.services.runs.holders import is_for
 from procedures_app.services.runs.remembering import remember
 
 #: How soon to ask again where nothing says when: somebody else is at it, or the hub is.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
 from memoryhub.access.exceptions import Conflict, Forbidden, Invalid, NotFound, ScopeMissing
 from memoryhub.access.models import AuditEvent
+from memoryhub.access.principals import Principal
 from memoryhub.access.walls import behind_walls
 from procedures_app.exceptions import AlreadyDecided, EvidenceMissing, LeaseLost, RunMoved, RunNotOpen
+from procedures_app.models import Approval
 from procedures_app.services import runs
 from procedures_app.services.runs import approvals
 from tests.procedures_app.following import (
@@ -126,6 +129,39 @@ def test_a_question_is_withdrawn_by_who_asked():
     with pytest.raises(AlreadyDecided):
         approvals.withdraw(approval.pk, principal=ADA)
     assert events_of(run_id) == ["run.started", "approval.asked", "approval.withdrawn", "step.taken"]
+
+
+NAMED_ALIKE = {"ada": replace(acting_as(None, key_id=uuid4()), name="ada"), "key": acting_as(None, key_id=uuid4())}
+
+
+@pytest.mark.parametrize(
+    ("asker", "other"),
+    [
+        (ADA, NAMED_ALIKE["ada"]),
+        (NAMED_ALIKE["ada"], ADA),
+        (NAMED_ALIKE["key"], acting_as(None, key_id=uuid4())),
+        (NAMED_ALIKE["key"], acting_as(f"key:{NAMED_ALIKE['key'].key_id}")),
+    ],
+)
+def test_nobody_of_the_same_name_takes_a_question_back(asker: Principal, other: Principal):
+    run_id = started(TEST)
+    approval = skip(run_id, principal=asker)
+    with pytest.raises(Forbidden, match="Only who asked"):
+        approvals.withdraw(approval.pk, principal=other)
+    with pytest.raises(RunNotOpen):  # nor is it theirs when they ask the same
+        skip(run_id, principal=other)
+    assert skip(run_id, principal=asker).pk == approval.pk
+    assert approvals.withdraw(approval.pk, principal=asker).status == "withdrawn"
+
+
+def test_a_question_from_before_it_was_kept_who_asked_is_for_governors_to_take_back():
+    run_id = started(TEST)
+    approval = skip(run_id)
+    with behind_walls(HUB):
+        Approval.objects.filter(pk=approval.pk).update(asked_as="")
+    with pytest.raises(Forbidden):
+        approvals.withdraw(approval.pk, principal=ADA)
+    assert approvals.withdraw(approval.pk, principal=BOSS).status == "withdrawn"
 
 
 def test_a_question_that_nobody_answers_lapses():

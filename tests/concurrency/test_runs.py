@@ -19,6 +19,7 @@ from procedures_app.services.runs import approvals, calling, taking
 from procedures_app.services.runs.held import HeldRun
 from procedures_app.services.runs.remembering import remember
 from tests.concurrency.test_entries import in_threads
+from tests.conftest import HubClient
 from tests.procedures_app.following import BOSS, HUB, acting_as, events_of, flag, publish, run_of, statuses, steps_of
 from tests.waiting import until
 
@@ -122,7 +123,9 @@ def test_refused_shortcuts_at_once_leave_no_gap():
         assert RunEvent.objects.filter(event="step.refused").count() == AGENTS
 
 
-def test_runs_that_remember_the_same_things_in_another_order_both_go_on(monkeypatch: pytest.MonkeyPatch):
+def crossing(monkeypatch: pytest.MonkeyPatch, *before: dict[str, Any]) -> list[UUID]:
+    """Two runs that remember the same two things in one turn, each one first that the other wants next."""
+
     def learns(title: str) -> dict[str, Any]:
         said = {"title": title, "content": f"{title}: first."}
         return {"id": title, "kind": "memory", "action": {"do": "capture_knowledge", "with": said}}
@@ -130,8 +133,8 @@ def test_runs_that_remember_the_same_things_in_another_order_both_go_on(monkeypa
     agent, met, first = acting_as("agent-0"), threading.Barrier(2, timeout=30), set[UUID]()
     for title in ("alpha", "omega"):
         knowledge.capture(title=title, content=f"{title}: first.", principal=agent)
-    publish(learns("alpha"), learns("omega"), name="up")
-    publish(learns("omega"), learns("alpha"), name="down")
+    publish(*before, learns("alpha"), learns("omega"), name="up")
+    publish(*before, learns("omega"), learns("alpha"), name="down")
     ids = [runs.start(name, principal=agent).pk for name in ("up", "down")]
 
     def remembering(held: HeldRun, step: StepRun) -> None:
@@ -141,6 +144,29 @@ def test_runs_that_remember_the_same_things_in_another_order_both_go_on(monkeypa
             met.wait()
 
     monkeypatch.setattr(taking, "remember", remembering)
+    return ids
+
+
+def test_runs_that_remember_the_same_things_in_another_order_both_go_on(monkeypatch: pytest.MonkeyPatch):
+    ids, agent = crossing(monkeypatch), acting_as("agent-0")
     found = in_threads(lambda n: runs.next_step(ids[n], principal=agent).state, 2)
     assert found == ["over", "over"]
     assert [run_of(run_id).status for run_id in ids] == ["completed", "completed"]
+
+
+def test_so_they_do_under_an_idempotency_key_and_each_once(monkeypatch: pytest.MonkeyPatch, make_key: Any):
+    ids, agent = crossing(monkeypatch, {"id": "look"}), acting_as("agent-0")
+    leases = [runs.next_step(run_id, principal=agent).lease_token for run_id in ids]
+    named = {"Authorization": f"Bearer {make_key()}", "X-Agent-Id": "agent-0"}
+
+    def complete(number: int) -> Any:
+        headers = named | {"Idempotency-Key": f"look-{number}"}
+        said = {"lease": leases[number], "evidence": {}}
+        return HubClient().post(f"/memory/runs/{ids[number]}/steps/look/complete", said, headers=headers)
+
+    for replayed in (False, True):
+        found = in_threads(complete, 2)
+        assert [(one.status_code, one.json()["status"]) for one in found] == [(200, "completed")] * 2
+        assert ["Idempotency-Replayed" in one for one in found] == [replayed] * 2
+    assert [run_of(run_id).status for run_id in ids] == ["completed", "completed"]
+    assert [events_of(run_id).count("step.done") for run_id in ids] == [3, 3]

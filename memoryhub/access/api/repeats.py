@@ -13,6 +13,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from memoryhub.access.deadlocks import once_more
 from memoryhub.access.exceptions import Invalid
 from memoryhub.access.principals import Principal
 from memoryhub.access.services import idempotency
@@ -51,14 +52,21 @@ def digest_of(request: Request) -> bytes:
 def carry_out_once(
     key: str, principal: Principal, request: Request, handler: Callable[[], HttpResponse], keeps: Callable[[], bool]
 ) -> HttpResponse:
-    """The answer of ``handler``, or that of the first time. One transaction holds claim, effect and answer."""
+    """The answer of ``handler``, or that of the first time. One transaction holds claim, effect and answer.
+
+    Where PostgreSQL ends it because of another transaction, nothing of it stayed, and all of it is done once more.
+    """
     digest = digest_of(request)
     if principal.tenant_id is None and not writes_global(principal):
         return handler()  # a platform key outside every tenant, without admin: there is nothing it could change
-    try:
+
+    def turn() -> HttpResponse:
         with behind_walls(principal):
             first = idempotency.claim(principal=principal, key=checked_key(key), digest=digest)
             return replayed(first) if first else carried_out(key, principal, handler, keeps)
+
+    try:
+        return once_more(turn)
     except Undone as undone:
         return undone.response
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
+from memoryhub.access.deadlocks import once_more
 from memoryhub.access.exceptions import HubError, Invalid, TooLarge
 from memoryhub.access.principals import Principal
 from memoryhub.access.walls import behind_walls
@@ -26,6 +28,15 @@ from procedures_app.services.runs.taking import carry_on, duration
 
 logger = logging.getLogger(__name__)
 DONE = (Status.DONE, Status.REPLACED, Status.ROLLED_BACK)
+
+
+@dataclass(frozen=True, slots=True)
+class HandedIn:
+    """What was brought back of a step that was done."""
+
+    evidence: dict[str, Any]
+    output: Any
+    note: str
 
 
 def complete(
@@ -45,18 +56,23 @@ def complete(
     for an ``output`` where the hub recorded one.
     """
     principal.require("write")
-    given = dict(evidence or {})
-    for name, value in (("evidence", given), ("output", output)):
+    said = HandedIn(dict(evidence or {}), output, note)
+    for name, value in (("evidence", said.evidence), ("output", output)):
         check_value(value, name)
+    # memory actions that follow lock what other runs remember too
+    return once_more(lambda: completed(run_id, step_id, principal, lease, said))
+
+
+def completed(run_id: UUID, step_id: str, principal: Principal, lease: int, said: HandedIn) -> Run:
     with noted(run_id, step_id, "complete", principal), holding(run_id, principal=principal) as held:
         lapsing.settle(held)
         step = held.step(step_id)
-        if repeated(held, step, lease, given):
+        if repeated(held, step, lease, said.evidence):
             return held.run
         check_held(held, step, lease)
-        check_output(step, output)
-        cleaned = checked(held, step, given, note)
-        finish(held, step, cleaned, output, note)
+        check_output(step, said.output)
+        cleaned = checked(held, step, said.evidence, said.note)
+        finish(held, step, cleaned, said.output, said.note)
         for one in list(held.family):
             carry_on(one)
         return held.run

@@ -6,14 +6,14 @@ topmost; time is what the clock says once the locks are held, not when the trans
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
-from django.db import OperationalError, connection
+from django.db import connection
 from django.db.models import DateTimeField, Func
 
 from memoryhub.access.exceptions import NotFound
@@ -32,9 +32,6 @@ CURRENT = frozenset({Status.READY, Status.IN_PROGRESS, Status.WAITING, Status.RO
 PREFIXES = ("key:", "staff:", "agent:")
 TOPIC, SOURCE = "run", "procedures"
 CLOCK = "SELECT clock_timestamp()"
-#: What PostgreSQL says to the one of two transactions waiting for each other that it ends.
-DEADLOCK = "40P01"
-T = TypeVar("T")
 
 
 @dataclass
@@ -176,19 +173,6 @@ def holding(run_id: UUID, *, principal: Principal) -> Iterator[HeldRun]:
             yield held
             for one in held.family:
                 one.write()
-
-
-def once_more(turn: Callable[[], T]) -> T:
-    """Repeats a turn once that was ended because another one and it waited for each other: nothing of it stayed.
-
-    Not inside of a transaction: that one is lost as a whole, and its owner repeats it.
-    """
-    try:
-        return turn()
-    except OperationalError as error:
-        if connection.in_atomic_block or getattr(error.__cause__, "sqlstate", None) != DEADLOCK:
-            raise
-    return turn()
 
 
 def lock_above(parent_id: UUID, principal: Principal) -> HeldRun:

@@ -9,12 +9,13 @@ from uuid import UUID
 
 from django.conf import settings
 
+from memoryhub.access.deadlocks import once_more
 from memoryhub.access.exceptions import Invalid
 from memoryhub.access.principals import Principal
 from procedures_app.models import Approval, Run, StepKind, StepRun
 from procedures_app.services.runs import asking, lapsing, moving, work
 from procedures_app.services.runs.children import child_of
-from procedures_app.services.runs.held import HeldRun, Status, holder, holding, once_more
+from procedures_app.services.runs.held import HeldRun, Status, holder, holding
 from procedures_app.services.runs.holders import is_for
 from procedures_app.services.runs.remembering import remember
 

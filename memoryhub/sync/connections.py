@@ -6,6 +6,7 @@ Standard library only, and nothing of Django: threads and processes of every kin
 from __future__ import annotations
 
 import http.client
+import io
 import threading
 import time
 from collections.abc import Mapping
@@ -13,7 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
+from functools import partial
 from socket import socket
+from typing import Any
 from urllib.parse import SplitResult
 
 CHUNK_BYTES = 64 * 1024
@@ -120,20 +123,55 @@ def reach(connection: http.client.HTTPConnection, seconds: float) -> None:
     connection.sock.settimeout(seconds)
 
 
+class Wire(io.RawIOBase):
+    """What comes in, until a time: a server that sends a byte now and then gets no more than one that is silent."""
+
+    def __init__(self, connected: socket, deadline: float) -> None:
+        # the file keeps the socket open: an answer that closes the connection does so before the body is read
+        self._socket, self._deadline = connected, deadline
+        self._incoming: io.RawIOBase = connected.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._socket.settimeout(time_left(self._deadline))
+        return self._incoming.readinto(buffer)
+
+    def close(self) -> None:
+        self._incoming.close()
+        super().close()
+
+
+class TimedResponse(http.client.HTTPResponse):
+    """Read until a time, from the first byte of its status to the last one of its body."""
+
+    def __init__(self, connected: socket, *args: Any, deadline: float, **kwargs: Any) -> None:
+        super().__init__(connected, *args, **kwargs)
+        self.fp.close()
+        self.fp = io.BufferedReader(Wire(connected, deadline))
+
+
+def time_left(deadline: float) -> float:
+    """Seconds until then (``time.monotonic``). Raises TimeoutError where there are none."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("it took too long")
+    return left
+
+
 def read_answer(connection: http.client.HTTPConnection, seconds: float, most_bytes: int) -> Answer:
-    # kept: an answer that closes the connection takes it away before the body is read
-    wire = connection.sock
-    deadline = time.monotonic() + seconds
-    wire.settimeout(seconds)
+    """All of it within these seconds. Raises OSError (TimeoutError) or http.client.HTTPException."""
+    timed = partial(TimedResponse, deadline=time.monotonic() + seconds)
+    connection.response_class = timed  # type: ignore[assignment]
     response = connection.getresponse()
-    body = read_whole(response, wire, deadline, most_bytes)
+    body = read_whole(response, most_bytes)
     return Answer(response.status, response.reason, response.headers, body)
 
 
-def read_whole(response: http.client.HTTPResponse, wire: socket, deadline: float, most_bytes: int) -> bytes:
-    """The body. A server that sends a byte now and then does not get more time than one that is silent."""
+def read_whole(response: http.client.HTTPResponse, most_bytes: int) -> bytes:
     body = bytearray()
-    while chunk := read_some(response, wire, deadline):
+    while chunk := response.read1(CHUNK_BYTES):
         body += chunk
         if len(body) > most_bytes:
             raise AnswerTooLong(f"the answer is longer than {most_bytes} bytes")
@@ -141,12 +179,3 @@ def read_whole(response: http.client.HTTPResponse, wire: socket, deadline: float
         raise http.client.IncompleteRead(bytes(body[:100]), response.length)
     response.close()
     return bytes(body)
-
-
-def read_some(response: http.client.HTTPResponse, wire: socket, deadline: float) -> bytes:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("the answer took too long")
-    if not response.isclosed():
-        wire.settimeout(left)
-    return response.read1(CHUNK_BYTES)

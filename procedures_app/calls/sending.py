@@ -17,8 +17,9 @@ from urllib.parse import SplitResult
 
 from memoryhub import __version__
 from memoryhub.sync.connections import Answer as WholeAnswer
-from memoryhub.sync.connections import reach, read_answer, retry_after
-from procedures_app.calls.hosts import CallRefused, Place, address_of, allowed
+from memoryhub.sync.connections import read_answer, retry_after, time_left
+from procedures_app.calls.hosts import CallRefused, Place, allowed
+from procedures_app.calls.looking_up import address_until
 from procedures_app.calls.pointers import PointerMissing, at
 from procedures_app.calls.secrets import Secret, refusal
 
@@ -69,14 +70,19 @@ class Prepared:
 
 
 class Pinned(http.client.HTTPConnection):
-    """Connects to an address that was looked up before."""
+    """Connects to an address that was looked up before, and sends, until ``deadline`` (``time.monotonic``)."""
 
-    def __init__(self, wanted: Place, address: str, seconds: float) -> None:
-        super().__init__(wanted.host, wanted.port, timeout=seconds)
-        self.address = address
+    def __init__(self, wanted: Place, address: str, deadline: float) -> None:
+        super().__init__(wanted.host, wanted.port)
+        self.address, self.deadline = address, deadline
 
     def connect(self) -> None:
-        self.sock = socket.create_connection((self.address, self.port), self.timeout)
+        self.sock = socket.create_connection((self.address, self.port), time_left(self.deadline))
+
+    def send(self, data: Any) -> None:
+        if self.sock is not None:
+            self.sock.settimeout(time_left(self.deadline))
+        super().send(data)
 
 
 class PinnedSafe(Pinned):
@@ -86,6 +92,7 @@ class PinnedSafe(Pinned):
         super().connect()
         plain, self.sock = self.sock, None
         try:
+            plain.settimeout(time_left(self.deadline))  # of the whole handshake, however many messages it takes
             self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
         except BaseException:
             plain.close()
@@ -169,13 +176,9 @@ def exchange(prepared: Prepared, seconds: float) -> WholeAnswer:
     """``seconds`` for all of it, from looking up the name to the last byte."""
     wanted, deadline = prepared.wanted, time.monotonic() + seconds
     kind = PinnedSafe if wanted.scheme == "https" else Pinned
-    with closing(kind(wanted, address_of(wanted), seconds)) as connection:
-        reach(connection, seconds)
+    with closing(kind(wanted, address_until(deadline, wanted), deadline)) as connection:
         connection.request(prepared.method, prepared.path, prepared.body, prepared.headers)
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("it took too long to send the request")
-        return read_answer(connection, left, MOST_BYTES)
+        return read_answer(connection, time_left(deadline), MOST_BYTES)
 
 
 def judged(answer: WholeAnswer, request: Mapping[str, Any], wanted: Place, seconds: float) -> Answer:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
-from memoryhub.sync.connections import Answer as WholeAnswer
-from memoryhub.sync.connections import reach, read_answer
-from procedures_app.calls import Answer, CallFailed, CallRefused, Secret, send, sending
+from procedures_app.calls import Answer, CallFailed, CallRefused, Secret, send
 from procedures_app.calls.hosts import Place, address_of, allowed
 from procedures_app.calls.pointers import PointerMissing, at
 
@@ -195,20 +192,3 @@ def test_pointers() -> None:
     for missing in ("/a/1", "/a/-1", "/a/x", "/b", "/a/0/b~1c/d"):
         with pytest.raises(PointerMissing):
             at(document, missing)
-
-
-def test_connecting_and_answering_share_one_time_limit(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    waited: list[float] = []
-
-    def slowly(connection: HTTPConnection, seconds: float) -> None:
-        threading.Event().wait(0.05)
-        reach(connection, seconds)
-
-    def reading(connection: HTTPConnection, seconds: float, most: int) -> WholeAnswer:
-        waited.append(seconds)
-        return read_answer(connection, seconds, most)
-
-    monkeypatch.setattr(sending, "reach", slowly)
-    monkeypatch.setattr(sending, "read_answer", reading)
-    assert call(server).status == 200
-    assert waited[0] <= 4.95

@@ -161,7 +161,7 @@ def test_so_they_do_under_an_idempotency_key_and_each_once(monkeypatch: pytest.M
 
     def complete(number: int) -> Any:
         headers = named | {"Idempotency-Key": f"look-{number}"}
-        said = {"lease": leases[number], "evidence": {}}
+        said: dict[str, Any] = {"lease": leases[number], "evidence": {}}
         return HubClient().post(f"/memory/runs/{ids[number]}/steps/look/complete", said, headers=headers)
 
     for replayed in (False, True):

@@ -34,6 +34,7 @@ from benchmarks.hub import Hub, running_hub
 TARGETS = ("web", "relay", "jobs", "postgres")
 RETRY_SECONDS = 120
 DRAIN_SECONDS = 120
+BACK_SECONDS = 60
 SESSIONS = 4
 
 
@@ -142,9 +143,12 @@ def role_of(process: psutil.Process) -> str:
 
 
 def kill_one(hub: Hub, target: str, rng: random.Random) -> None:
-    found = victims(hub, target)
-    if not found:
-        raise RuntimeError(f"no process of '{target}' is running")
+    """Which other kills took with them is on its way back: this waits for it."""
+    deadline = time.monotonic() + BACK_SECONDS
+    while not (found := victims(hub, target)):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"no process of '{target}' is running")
+        time.sleep(0.1)
     process = rng.choice(found)
     os.kill(process.pid, signal.SIGKILL)
 

@@ -30,7 +30,7 @@ from benchmarks.kill_drill import Journal, kill_one
 
 TARGETS = ("web", "jobs", "web", "postgres")
 NAME = "drill"
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 #: How long a dead agent's step is out of reach.
 SHORT_LEASE, LEASE = 1, 20
 

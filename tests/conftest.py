@@ -16,6 +16,8 @@ from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client, TransactionTestCase
+from hypothesis import HealthCheck
+from hypothesis import settings as generated
 from rest_framework.test import APIClient
 
 from memoryhub.access.actors import forget_cached_actors
@@ -29,6 +31,17 @@ from memoryhub.runtime.postgres import EmbeddedPostgres
 from memoryhub.search.services import spaces
 from procedures_app.services import enforcement
 from tests.hub_plugin import HOME
+
+# The same examples on every machine, however busy it is; others with ``--hypothesis-profile=default``.
+generated.register_profile(
+    "repeatable",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+generated.load_profile("repeatable")
 
 KEPT_TABLES = {
     "django_migrations",

@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], seconds: float = 15, what: str = "") -> T:
+def until(condition: Callable[[], T], seconds: float = 60, what: str = "") -> T:
     """The first truthy answer of ``condition``. Fails when there is none in time."""
     deadline = time.monotonic() + seconds
     while not (answer := condition()):

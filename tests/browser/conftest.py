@@ -18,7 +18,8 @@ from tests.hub_plugin import HOME
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-PATIENCE_MS = 8_000
+#: Longer than pages wait between two looks at what others do.
+PATIENCE_MS = 20_000
 VIEWPORT = ViewportSize(width=1366, height=768)
 
 if not Path(CHROMIUM).exists():

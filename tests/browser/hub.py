@@ -48,7 +48,7 @@ def seeded_hub(superuser_url: str) -> Iterator[Hub]:
     server = subprocess.Popen(web(config).command, env=environment(urls, "app", port), start_new_session=True)
     try:
         url = f"http://127.0.0.1:{port}"
-        until(lambda: answers(f"{url}/admin/login/"), seconds=30)
+        until(lambda: answers(f"{url}/admin/login/"))
         yield Hub(url, made)
     finally:
         os.killpg(server.pid, signal.SIGTERM)

@@ -135,7 +135,7 @@ def test_two_people_see_each_other_and_a_stale_answer_loses_nothing(visitor: Wat
     mine.bring_to_front()
     mine.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     # at the latest with the next look, ten seconds later
-    expect(mine.locator("#presence")).to_contain_text("Ben has unsaved changes", timeout=15_000)
+    expect(mine.locator("#presence")).to_contain_text("Ben has unsaved changes")
     row(mine, "/mood").get_by_label("writer-bot for /mood").check()
     mine.get_by_role("button", name="Confirmed by the user").click()
     theirs.bring_to_front()

@@ -156,7 +156,7 @@ def test_the_second_of_two_hears_of_the_first_and_loses_nothing(visitor: Watched
     mine.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     theirs.bring_to_front()
     theirs.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    expect(theirs.locator("#presence")).to_contain_text("Ada has unsaved changes", timeout=15_000)
+    expect(theirs.locator("#presence")).to_contain_text("Ada has unsaved changes")
     theirs.locator("#reason").fill("agreed on the phone")
     theirs.get_by_role("button", name="Confirm").click()
     expect(theirs.locator("body")).to_contain_text("approved.")

@@ -351,7 +351,7 @@ def capped(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_built_by_a_process_of_its_own(tenant: str, capped: None) -> None:
     fill(CAP + 1)
     with manage("build_vector_indexes") as builder:
-        said, _ = builder.communicate(timeout=60)
+        said, _ = builder.communicate(timeout=120)
     assert builder.returncode == 0, said
     assert "Built the vector index of acme" in said
     assert state() == {None: "ready"}

@@ -109,7 +109,7 @@ def store_process(path: Path, *options: str) -> Iterator[StoreProcess]:
         process.kill()
 
 
-def store_at(url: str, timeout: float = 0.4, name: str = "elsewhere", connections: int = 4) -> HttpStore:
+def store_at(url: str, timeout: float = 1, name: str = "elsewhere", connections: int = 4) -> HttpStore:
     return HttpStore(HttpStoreSettings(name=name, url=url, timeout_seconds=timeout, connections=connections))
 
 
@@ -117,6 +117,7 @@ def store_at(url: str, timeout: float = 0.4, name: str = "elsewhere", connection
 def impatient(monkeypatch):
     monkeypatch.setattr(settings.CONFIG.sync, "backoff_base_seconds", 0.05)
     monkeypatch.setattr(settings.CONFIG.sync, "poll_ms", 10)
+    monkeypatch.setattr(settings.CONFIG.sync, "max_attempts", 50)  # a busy machine costs attempts, too
     monkeypatch.setattr("memoryhub.sync.http_store.FIRST_PAUSE", 0.1)
     monkeypatch.setitem(connection.settings_dict["OPTIONS"], "options", "-c role=memoryhub_system")
 
@@ -125,7 +126,7 @@ def impatient(monkeypatch):
 @pytest.mark.usefixtures("impatient")
 def test_a_store_that_fails_times_out_and_restarts_ends_equal_to_the_hub(things, tmp_path):
     chance = random.Random(7)
-    bad_days = ("--fail-every", "5", "--sleep-every", "37", "--sleep", "0.6")
+    bad_days = ("--fail-every", "5", "--sleep-every", "61", "--sleep", "1.5")
     with (
         store_process(tmp_path / "journal", *bad_days) as process,
         registered(store_at(process.url)),
@@ -225,8 +226,8 @@ def test_a_stopping_relay_is_not_held_up_by_a_long_batch(things, as_system):
 def test_one_that_is_never_answered_does_not_hold_up_the_others(things, as_system, tmp_path):
     """The second of three is accepted too late: it alone failed, and will be repeated."""
     with (
-        store_process(tmp_path / "journal", "--sleep-every", "2", "--sleep", "1") as process,
-        registered(store := store_at(process.url, timeout=0.3, connections=1)),
+        store_process(tmp_path / "journal", "--sleep-every", "2", "--sleep", "60") as process,
+        registered(store := store_at(process.url, timeout=2, connections=1)),
     ):
         announce_many(3)
         problems = store.deliver(outbox.claim("elsewhere").all)

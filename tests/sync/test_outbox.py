@@ -133,15 +133,13 @@ def test_who_lost_its_claim_changes_nothing_any_more(mirror):
 def test_a_failure_waits_longer_each_time(mirror):
     mirror.react = lambda batch: {d.pk: "no" for d in batch}
     announce()
-    pauses = []
-    for _ in range(4):
+    base = timedelta(seconds=settings.CONFIG.sync.backoff_base_seconds)
+    for number in range(4):
         make_due()
+        began = timezone.now()
         run_once()
         delivery = Delivery.objects.get()
-        pauses.append((delivery.next_at - timezone.now()).total_seconds())
-    base = settings.CONFIG.sync.backoff_base_seconds
-    for number, pause in enumerate(pauses):
-        assert 0.7 * base * 2**number - 0.5 < pause < 1.3 * base * 2**number
+        assert began + 0.75 * base * 2**number <= delivery.next_at <= timezone.now() + 1.25 * base * 2**number
     assert delivery.error == "no"
 
 
@@ -173,10 +171,11 @@ def test_a_store_that_is_not_ready_costs_no_attempt(mirror):
 
     mirror.react = not_yet
     announce()
+    began = timezone.now()
     run_once()
     delivery = Delivery.objects.get()
     assert (delivery.status, delivery.attempts, delivery.error) == ("pending", 0, "The model is loading.")
-    assert timedelta(seconds=25) < delivery.next_at - timezone.now() < timedelta(seconds=31)
+    assert began <= delivery.next_at - timedelta(seconds=30) <= timezone.now()
     mirror.react = lambda batch: {}
     make_due()
     assert run_once() == 1

@@ -72,10 +72,10 @@ def announce_gone_entry() -> None:
 def test_the_relay_delivers_until_it_is_told_to_stop():
     with manage("relay") as relay:
         announce_gone_entry()
-        until(lambda: statuses() == {"done": 1}, 30, "the delivery")
-        until(lambda: Heartbeat.objects.filter(name="relay").exists(), 10, "the heartbeat")
+        until(lambda: statuses() == {"done": 1}, 60, "the delivery")
+        until(lambda: Heartbeat.objects.filter(name="relay").exists(), 60, "the heartbeat")
         relay.send_signal(signal.SIGTERM)
-        output, _ = relay.communicate(timeout=10)
+        output, _ = relay.communicate(timeout=60)
     assert relay.returncode == 0
     assert "Traceback" not in output
 
@@ -89,7 +89,7 @@ def test_jobs_run_by_the_queue_once_each_though_its_workers_are_killed():
         for worker in sentinel.children()[:1]:
             worker.kill()
         cluster.send_signal(signal.SIGTERM)
-        cluster.communicate(timeout=30)
+        cluster.communicate(timeout=60)
     runs = dict(JobRun.objects.values_list("job", "outcome"))
     assert len(runs) == JobRun.objects.count()
     assert set(runs.values()) <= {"done", "running"}

@@ -41,11 +41,11 @@ def running(most: int = 50) -> Iterator[StreamServer]:
     thread = threading.Thread(target=work, name="stream")
     thread.start()
     try:
-        assert ready.wait(10)
+        assert ready.wait(60)
         yield server
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
         if failures:
             raise failures[0]
@@ -62,7 +62,7 @@ class Listener:
     """One connection. ``status`` and ``headers`` of the answer; ``event()`` waits for the next event."""
 
     def __init__(self, port: int, path: str, headers: Mapping[str, str] = {}, *, method: str = "GET") -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{port}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())

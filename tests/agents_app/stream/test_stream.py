@@ -239,12 +239,10 @@ def test_what_is_no_request(server, sent, status):
         assert wire.recv(1000).startswith(f"HTTP/1.1 {status} ".encode())
 
 
-def ends(one: Listener, seconds: float) -> str:
-    """The stream ends within the time; its last words."""
-    began = time.monotonic()
+def ends(one: Listener) -> str:
+    """The stream ends by itself; its last words."""
     while one.event():
         pass
-    assert time.monotonic() - began < seconds
     return one.comments[-1]
 
 
@@ -256,7 +254,7 @@ def test_a_revoked_key_stops_listening(listen, key):
     with role("memoryhub_system"):
         row = ApiKey.objects.get(agent_id="alden")
     keys.revoke(principal=system_principal("test", "acme"), key_id=row.pk)
-    assert "not valid" in ends(one, 5)
+    assert "not valid" in ends(one)
 
 
 def test_an_agent_that_is_switched_off_stops_listening(listen, make_key):
@@ -265,11 +263,11 @@ def test_an_agent_that_is_switched_off_stops_listening(listen, make_key):
     relay()
     assert one.event()
     agents.change(principal=system_principal("test"), tenant_id="acme", agent_id="alden", active=False)
-    assert "switched off" in ends(one, 5)
+    assert "switched off" in ends(one)
 
 
 def test_who_does_not_read_is_let_go(listen, server, monkeypatch):
-    monkeypatch.setattr(http, "SLOW_SECONDS", 0.3)
+    monkeypatch.setattr(http, "SLOW_SECONDS", 1.5)
     one, other = listen("?after=0"), listen("?after=0")
     got: list[Event] = []
     until(lambda: len(server.listening) == 2, what="both listeners")
@@ -300,7 +298,7 @@ def test_too_many_listeners_are_told_to_come_again(make_key):
             with Listener(server.port, path, bearer) as again:
                 return again.status == 200
 
-        until(comes_in, 5, "a place")
+        until(comes_in, what="a place")
 
 
 def test_stopping_says_so(key):
@@ -349,9 +347,9 @@ def test_the_admins_pages_hear_that_something_changed(server, sign_in: SignIn, k
     with Listener(server.port, "/admin/stream", cookie(sign_in())) as page:
         assert page.status == 200
         assert page.file.readline() == b": connected\n"
-        until(lambda: told(page, lambda: conflict_moves("acme"), "conflict"), 10, "a conflict")
-        until(lambda: told(page, lambda: (store(value=time.time()), relay()), "feed"), 10, "a feed")
-        until(lambda: told(page, lambda: something_moves("acme", "run.changed"), "run"), 10, "a run")
+        until(lambda: told(page, lambda: conflict_moves("acme"), "conflict"), what="a conflict")
+        until(lambda: told(page, lambda: (store(value=time.time()), relay()), "feed"), what="a feed")
+        until(lambda: told(page, lambda: something_moves("acme", "run.changed"), "run"), what="a run")
 
 
 def test_what_a_role_may_not_look_at_it_does_not_hear_of(server, sign_in: SignIn, key):
@@ -382,7 +380,7 @@ def told(page: Listener, change: Callable[[], object], kind: str) -> bool:
 def test_staff_hears_of_its_own_tenants_only(server, sign_in: SignIn, key, make_key):
     make_key(tenant="other", agent="bob")
     with Listener(server.port, "/admin/stream", cookie(sign_in(tenants=["other"]))) as page:
-        until(lambda: rows(Heartbeat.objects.filter(name="stream")), 10, "the server")
+        until(lambda: rows(Heartbeat.objects.filter(name="stream")), what="the server")
         conflict_moves("acme")
         page.socket.settimeout(2.5)
         with pytest.raises(TimeoutError):
@@ -413,4 +411,4 @@ def test_who_signs_out_stops_hearing(server, sign_in: SignIn):
     with Listener(server.port, "/admin/stream", cookie(browser)) as page:
         assert page.status == 200
         browser.logout()
-        assert "not valid" in ends(page, 8)
+        assert "not valid" in ends(page)

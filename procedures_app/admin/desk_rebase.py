@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from agents_app.resolution.merging import Sides
 from memoryhub.registry.diffs import MISSING, Piece
 from procedures_app.admin.desk_changes import pieces_of, text_of
 from procedures_app.documents import MergedPath, ThreeWay
@@ -52,11 +54,16 @@ def clash_of(path: MergedPath, asked: str) -> Clash:
 
 
 def option_of(path: MergedPath, choice: str, chosen: str) -> Option:
-    values = {"published": path.published, "draft": path.draft, "base": path.base}
-    value = values.get(choice, "")
+    value = value_of(path, choice)
     pieces = [Piece("same", text_of(value))] if choice == "base" else pieces_of(path.base, value)
-    label = OPTIONS[choice]
-    return Option(choice, label, [] if choice == "both" else pieces, value is MISSING, choice == chosen)
+    return Option(choice, OPTIONS[choice], pieces, value is MISSING, choice == chosen)
+
+
+def value_of(path: MergedPath, choice: str) -> Any:
+    """What would stand there."""
+    if choice == "both":
+        return Sides(path.pointer, (path.base,), path.published, (path.draft,)).both()
+    return {"published": path.published, "draft": path.draft, "base": path.base}[choice]
 
 
 def picks_of(clashes: Sequence[Clash]) -> dict[str, str]:

@@ -44,6 +44,7 @@ REMOVE = Verb(
 
 @admin.register(EnforcementRule)
 class EnforcementRuleAdmin(VerbsMixin, VisibleRows, ServiceAdmin):
+    empty_says = "Until there is one, the setting procedures.enforcement holds for every kind of work."
     list_display = ["shown_kind", "shown_mode", "shown_procedure", "shown_note", "changed_by", "tenant_id", "changed"]
     list_filter = [("mode", ChoicesCheckboxFilter), TenantFilter]
     search_fields = ["kind", "note"]

@@ -65,6 +65,7 @@ class TagFilter(TextFilter):
 
 @admin.register(Knowledge)
 class KnowledgeAdmin(VerbsMixin, ListedColumns, BigTable, VisibleRows, ReadOnlyAdmin):
+    empty_says = "Agents capture it with POST /memory/knowledge. Errors that they send become problems by themselves."
     listed = [
         "title",
         "knowledge_type",
@@ -173,7 +174,7 @@ class KnowledgeAdmin(VerbsMixin, ListedColumns, BigTable, VisibleRows, ReadOnlyA
 
     @display(description="Knowledge", ordering="title")
     def what(self, knowledge: Knowledge) -> SafeString:
-        below = ", ".join(knowledge.tags) or knowledge.tenant_id
+        below = " · ".join([knowledge.tenant_id, *knowledge.tags])
         return format_html('{}<span class="hub-below">{}</span>', text_cell(knowledge.title, 90), text_cell(below, 60))
 
     @display(description="Type", ordering="knowledge_type")
@@ -184,7 +185,7 @@ class KnowledgeAdmin(VerbsMixin, ListedColumns, BigTable, VisibleRows, ReadOnlyA
     @display(description="Success rate", ordering="success_rate")
     def rate(self, knowledge: Knowledge) -> SafeString:
         if not knowledge.usage_count:
-            return subtle("untried")
+            return subtle("untried" if knowledge.problem_signature else texts.NOTHING)
         return format_html("{}", f"{knowledge.success_rate:.0%}")
 
     @display(description="Tried", ordering="usage_count")

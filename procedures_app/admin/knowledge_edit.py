@@ -43,7 +43,7 @@ class KnowledgeForm(forms.Form):
     title = forms.CharField(max_length=drafting.LONGEST_TITLE)
     problem_description = lines("Description", 3, required=False, max_length=drafting.LONGEST_TEXT)
     knowledge_type = forms.ChoiceField(label="Type", choices=Knowledge.Type.choices)
-    tags = Tags(forms.CharField(), required=False, help_text="With commas.")
+    tags = Tags(forms.CharField(), required=False, help_text="Separated by commas.")
     importance = forms.FloatField(min_value=0, max_value=1, help_text="0 to 1.")
     reason = forms.CharField(required=False, max_length=LONGEST_REASON)
     version = forms.IntegerField(widget=forms.HiddenInput)

@@ -71,6 +71,7 @@ class OfProblemFilter(TextFilter):
 class SolutionAdmin(RecordAdmin):
     """Changed on the page of its problem."""
 
+    empty_says = "Agents add solutions to problems, people do so on the page of a problem."
     listed = [
         "text",
         "knowledge",
@@ -141,6 +142,7 @@ class SolutionAdmin(RecordAdmin):
 class KnowledgeVersionAdmin(RecordAdmin):
     """Compared and restored on the page of its knowledge."""
 
+    empty_says = "Every change of a piece of knowledge makes one."
     listed = ["knowledge", "version", "author", "reason", "tenant_id", "at"]
     parents = {"knowledge": TITLE}
     list_display = ["shown_version", "of_knowledge", "author", "shown_reason", "tenant_id", "when"]
@@ -172,6 +174,7 @@ class KnowledgeVersionAdmin(RecordAdmin):
 
 @admin.register(CapturedError)
 class CapturedErrorAdmin(RecordAdmin):
+    empty_says = "Agents send them to POST /memory/errors, or say them when an operation or a step fails."
     listed = [
         "message",
         "error_type",
@@ -275,6 +278,7 @@ class CapturedErrorAdmin(RecordAdmin):
 
 @admin.register(Feedback)
 class FeedbackAdmin(RecordAdmin):
+    empty_says = "Agents tell whether a solution worked: POST /memory/knowledge/feedback."
     listed = ["worked", "solution", "note", "author", "tenant_id", "created_at"]
     parents = {"solution": ("text",)}
     list_display = ["outcome", "of_solution", "shown_note", "author", "tenant_id", "when"]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 from unfold.contrib.filters.admin import RangeDateTimeFilter
@@ -22,9 +24,9 @@ from memoryhub.access.admin.filters import TenantFilter, exactly
 from memoryhub.access.admin.verbs import VerbsMixin
 from memoryhub.registry.admin.entry_page import sees
 from procedures_app.admin import run_list, run_page
-from procedures_app.admin.links import link, page_of
+from procedures_app.admin.links import page_of
 from procedures_app.admin.run_verbs import VERBS
-from procedures_app.models import Run, RunEvent, StepRun
+from procedures_app.models import Procedure, Run, RunEvent, StepRun
 from procedures_app.templatetags.runs import event_words
 
 STATES = {
@@ -86,10 +88,26 @@ class RunAdmin(VerbsMixin, VisibleRows, ReadOnlyAdmin):
         }
 
 
+class OfRun(ListedColumns):
+    """Mix-in for what belongs to a run: lists name its procedure, which is read after the page."""
+
+    def parents_shown(self) -> Iterator[Any]:
+        procedures = Prefetch("procedure", Procedure.objects.only("name"))
+        yield Prefetch("run", Run.objects.only("procedure").prefetch_related(procedures))
+
+    @display(description="Run")
+    def of_run(self, row: StepRun | RunEvent) -> SafeString:
+        address, name, number = page_of(row.run), text_cell(row.run.procedure.name, 60), str(row.run_id)[-12:]
+        return format_html(
+            '<a class="hub-link" href="{}">{}</a><span class="hub-below">…{}</span>', address, name, number
+        )
+
+
 @admin.register(StepRun)
-class StepRunAdmin(ListedColumns, BigTable, ReadOnlyAdmin):
+class StepRunAdmin(OfRun, BigTable, ReadOnlyAdmin):
     """Steps of all runs, to look one up; they are read in their order on the page of their run."""
 
+    empty_says = "A run has one for each step of its procedure. Agents start runs: POST /memory/runs."
     listed = ["step_id", "position", "status", "attempts", "lease_agent", "done_by", "tenant_id", "started_at", "run"]
     list_display = ["step", "of_run", "state", "attempts", "who", "tenant_id", "began"]
     list_filter = [TenantFilter, "status", exactly("step_id", "step"), exactly("done_by", "done by")]
@@ -121,10 +139,6 @@ class StepRunAdmin(ListedColumns, BigTable, ReadOnlyAdmin):
     def step(self, step: StepRun) -> SafeString:
         return text_cell(f"{step.position}. {step.step_id}", 60)
 
-    @display(description="Run")
-    def of_run(self, step: StepRun) -> SafeString:
-        return link(step.run, 60)
-
     @display(description="State", ordering="status", label=STATES)
     def state(self, step: StepRun) -> str:
         return str(step.get_status_display())
@@ -155,9 +169,10 @@ class StepRunAdmin(ListedColumns, BigTable, ReadOnlyAdmin):
 
 
 @admin.register(RunEvent)
-class RunEventAdmin(ListedColumns, BigTable, ReadOnlyAdmin):
+class RunEventAdmin(OfRun, BigTable, ReadOnlyAdmin):
     """What happened in all runs, the latest first."""
 
+    empty_says = "Whatever happens in a run is written down here."
     listed = ["number", "event", "step_id", "actor", "tenant_id", "at", "run"]
     list_display = ["what", "of_run", "step", "by", "tenant_id", "when"]
     list_filter = [TenantFilter, exactly("event", "event"), exactly("actor", "actor"), ("at", RangeDateTimeFilter)]
@@ -174,10 +189,6 @@ class RunEventAdmin(ListedColumns, BigTable, ReadOnlyAdmin):
     @display(description="Code")
     def code(self, event: RunEvent) -> SafeString:
         return code_cell(event.event)
-
-    @display(description="Run")
-    def of_run(self, event: RunEvent) -> SafeString:
-        return link(event.run, 60)
 
     @display(description="Step", ordering="step_id")
     def step(self, event: RunEvent) -> SafeString:

@@ -45,6 +45,7 @@ def agent_cell(row: Any) -> SafeString:
 
 @admin.register(Operation)
 class OperationAdmin(RecordAdmin):
+    empty_says = "Agents begin one before they work: POST /memory/operations/begin."
     listed = [
         "task",
         "kind",
@@ -148,6 +149,7 @@ class SucceededFilter(YesOrNo):
 
 @admin.register(WorkRecord)
 class WorkRecordAdmin(RecordAdmin):
+    empty_says = "Finished operations are written down here, and what agents send to POST /memory/work-history."
     listed = ["action", "kind", "agent_id", "tenant_id", "operation", "success", "duration_ms", "created_at"]
     list_display = ["what", "who", "outcome", "consulted", "lasted", "when"]
     list_filter = [

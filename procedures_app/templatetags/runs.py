@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -139,6 +140,8 @@ def said_of(detail: Any) -> list[tuple[str, Any]]:
 #: Kinds of approvals, as short as a queue needs them.
 KIND_WORDS = {"confirmation": "Confirm", "skip": "Skip", "deviation": "Do otherwise", "escalation": "Failed"}
 DECISION_WORDS = {"retry": "try again", "skip": "skip the step", "roll_back": "roll back", "fail": "end as failed"}
+#: Preconditions that the agent confirmed: true in every run.
+CONFIRMED = re.compile(r"confirm_\d+")
 
 
 @register.filter
@@ -156,4 +159,10 @@ def inputs_line(inputs: Any) -> str:
     """What a run was given, on one line: what tells runs of one procedure apart."""
     if not isinstance(inputs, dict):
         return ""
-    return ", ".join(value if isinstance(value, str) else f"{name}: {value}" for name, value in inputs.items())
+    return ", ".join(said_input(name, value) for name, value in inputs.items() if not CONFIRMED.fullmatch(name))
+
+
+def said_input(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return f"{name}: {'yes' if value else 'no'}"
+    return value if isinstance(value, str) else f"{name}: {value}"

@@ -38,6 +38,8 @@ class HubAdmin(ModelAdmin):
     list_per_page = 50
     list_max_show_all = 200
     actions: Any = None
+    #: Where rows come from: said where there are none.
+    empty_says = ""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return self.in_reach(super().get_queryset(request), principal_of(request))

@@ -21,6 +21,14 @@ def visible(text: object) -> SafeString:
 
 
 @register.filter
+def who(name: str | None) -> str:
+    """Who did something, for people: jobs and set-up are the hub itself, a key without a name is its last digits."""
+    if not name or name.startswith("system:"):
+        return "the hub"
+    return f"a key without a name (…{name[-4:]})" if name.startswith("key:") else name
+
+
+@register.filter
 def as_json(value: Any) -> SafeString:
     return texts.json_html(value)
 

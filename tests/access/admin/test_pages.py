@@ -207,3 +207,21 @@ def test_lists_cost_the_same_however_long(model, two_tenants, sign_in, django_as
     browser.get(address(model))
     with django_assert_max_num_queries(16):
         browser.get(address(model))
+
+
+def test_what_is_missing_or_not_allowed_says_so_and_leads_on(db, sign_in):
+    browser = sign_in("Auditor")
+    missing, refused = browser.get("/admin/nowhere/"), browser.get(address("apikey", "add"))
+    assert (missing.status_code, refused.status_code) == (404, 403)
+    assert "This page does not exist" in missing.content.decode()
+    assert "Your role does not allow this" in refused.content.decode()
+    for answer in (missing, refused):
+        assert '<a href="/admin/">' in answer.content.decode()
+
+
+def test_an_empty_list_tells_filters_from_nothing_there(db, sign_in):
+    browser = sign_in("Auditor")
+    assert "No grants yet" in browser.get(address("grant")).content.decode()
+    filtered = browser.get(address("grant") + "?q=nothing").content.decode()
+    assert "Nothing matches" in filtered
+    assert "No grants yet" not in filtered

@@ -200,6 +200,10 @@ def test_a_draft_that_is_behind_is_not_published_but_brought_up_to_date(
     labels = [clash.label for clash in page.context["clashes"]]
     assert labels == ["Title", "Step “Ship”: instruction"]
     assert page.content.decode().count("<fieldset") == 2
+    both = [option for option in page.context["clashes"][1].options if option.choice == "both"]
+    shown = "".join(piece.text for piece in both[0].pieces)
+    assert "Mine." in shown
+    assert "Theirs." in shown
     answer = editor.post(address("rebase", behind.pk), choices(page, title="draft", instruction="published"))
     assert answer["Location"] == address("publish", behind.pk)
     saved = draft_of(behind, ben)

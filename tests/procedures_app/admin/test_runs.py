@@ -10,8 +10,10 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
+from memoryhub.access.templatetags.hub import who
 from memoryhub.access.walls import behind_walls
 from procedures_app.models import Run, StepRun
+from procedures_app.templatetags.runs import inputs_line
 from tests.procedures_app.admin.running import EVERYTHING, approval, happened, run
 
 LIST = "/admin/procedures_app/run/"
@@ -193,3 +195,34 @@ def test_steps_and_events_of_all_runs_are_looked_up(model: str, db: None, sign_i
     with behind_walls(EVERYTHING):
         row: Any = one.steps.first() if model == "steprun" else one.events.first()
     assert "Run" in page(browser, f"/admin/procedures_app/{model}/{row.pk}/change/")
+
+
+@pytest.mark.parametrize("model", ["steprun", "runevent"])
+def test_lists_of_all_runs_name_the_procedure_and_cost_the_same_however_long(
+    model: str, db: None, sign_in: Any, django_assert_max_num_queries: Any
+) -> None:
+    browser, address = sign_in("Auditor"), f"/admin/procedures_app/{model}/"
+    assert "Agents start runs" in page(browser, address) or model == "runevent"
+    for number in range(4):
+        run(f"procedure-{number}")
+    assert "procedure-3" in page(browser, address)
+    with django_assert_max_num_queries(18):
+        browser.get(address)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("", "the hub"),
+        ("system:jobs.runs_upkeep", "the hub"),
+        ("ada", "ada"),
+        ("key:01a1fdb6-a372-7e3c-8b6f-32e3c560a330", "a key without a name (…a330)"),
+    ],
+)
+def test_who_did_it_is_said_for_people(name: str, shown: str) -> None:
+    assert who(name) == shown
+
+
+def test_inputs_that_tell_runs_apart_stand_on_one_line() -> None:
+    given = {"build": "4.2", "confirm_1": True, "urgent": False, "tries": 3, "confirm_words": "x"}
+    assert inputs_line(given) == "4.2, urgent: no, tries: 3, x"

@@ -5,6 +5,7 @@ that of 3.1.195, however alike both are.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 TOKEN = re.compile(r"[^\s\"'“”‘’`(),;:!?]+")
 QUOTED = re.compile(r"[\"“`]([^\"”`]+)[\"”`]")
@@ -15,7 +16,8 @@ def same_particulars(one: str, other: str) -> bool:
     return particulars(one) <= tokens(other) and particulars(other) <= tokens(one)
 
 
-def particulars(text: str) -> set[str]:
+@lru_cache(maxsize=256)  # one task is compared with many, and these come again
+def particulars(text: str) -> frozenset[str]:
     """Tokens with a digit, names (a capital letter that begins no sentence), and the words of what stands in quotes."""
     found = {word for quoted in QUOTED.findall(text) for word in tokens(quoted)}
     before = "."
@@ -24,15 +26,16 @@ def particulars(text: str) -> set[str]:
         if any(letter.isdigit() or letter in "@/_" for letter in token) or (is_name(token) and before != "."):
             found.add(plain(token))
         before = "." if token.endswith(".") else token
-    return found
+    return frozenset(found)
 
 
 def is_name(token: str) -> bool:
     return any(letter.isupper() for letter in token)
 
 
-def tokens(text: str) -> set[str]:
-    return {plain(token) for token in TOKEN.findall(text)}
+@lru_cache(maxsize=256)
+def tokens(text: str) -> frozenset[str]:
+    return frozenset(plain(token) for token in TOKEN.findall(text))
 
 
 def plain(token: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -12,6 +12,8 @@ from memoryhub.access.principals import Principal
 from memoryhub.access.walls import SET_WALLS, behind_walls, walls_of
 
 Rows = list[tuple[Any, ...]]
+#: With its parameters, by place or by name.
+Statement = tuple[str, Sequence[Any] | Mapping[str, Any]]
 
 
 def one_trip(statement: str, params: Sequence[Any], *, principal: Principal) -> Rows:
@@ -44,3 +46,11 @@ def one_call(statement: str, params: Sequence[Any], *, principal: Principal) -> 
     with database.wrap_database_errors, psycopg.Cursor(database.connection) as prepared:
         prepared.execute(statement, ["\n".join(walls_of(principal)), *params])
         return list(prepared.fetchall())
+
+
+def together(statements: Sequence[Statement]) -> None:
+    """Carries out statements that answer nothing, in one message. Must run inside a transaction, behind its walls."""
+    assert connection.in_atomic_block, "they commit together"
+    if statements:
+        with connection.cursor() as cursor:
+            cursor.execute("; ".join(cursor.mogrify(*statement) for statement in statements))

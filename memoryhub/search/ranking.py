@@ -78,11 +78,14 @@ def candidates(
     explain: bool,
     principal: Principal,
     words: Sequence[Sequence[str]] | None = None,
+    depth: int | None = None,
+    cap: int | None = None,
 ) -> Found:
     """Runs the search function behind the walls of the principal: the best rows of each leg, and messages beside them.
 
     ``words`` are groups of alternatives that count as one word each, such as ``[["go", "went"], ["home"]]``;
-    None: the words of the query.
+    None: the words of the query. ``depth`` rows of each leg (``ranking.depth``), not fewer than ``limit``; above
+    ``cap`` rows in reach (``search.candidate_cap``) words that very many of them hold count, but choose none.
     """
     values = [
         json.dumps(facts(principal, kinds)),
@@ -91,7 +94,7 @@ def candidates(
         None if vector is None else written(vector),
         model,
         json.dumps(conditions_of(kinds, filters)),
-        json.dumps(options(limit, explain, filters, words)),
+        json.dumps(options(limit, explain, filters, words) | bounds(depth=depth, cap=cap)),
     ]
     [(answer,)] = one_trip(CALL, values, principal=principal)
     return read(answer)
@@ -120,6 +123,10 @@ def facts(principal: Principal, kinds: Sequence[str] = USUAL_KINDS) -> dict[str,
 def conditions_of(kinds: Sequence[str], filters: Filters) -> dict[str, Any]:
     """``kinds`` too, unless they are all that lie where the search looks: nothing need be left out then."""
     return filters.conditions() | ({} if tuple(kinds) == USUAL_KINDS else {"kinds": list(kinds)})
+
+
+def bounds(**wanted: int | None) -> dict[str, int]:
+    return {name: value for name, value in wanted.items() if value is not None}
 
 
 def options(limit: int, explain: bool, filters: Filters, words: Sequence[Sequence[str]] | None) -> dict[str, Any]:

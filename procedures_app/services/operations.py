@@ -70,6 +70,7 @@ class Outcome:
 # -- begin ------------------------------------------------------------------------------------------------
 
 
+@verb
 def begin(
     *,
     principal: Principal,
@@ -159,8 +160,10 @@ def finish(
 
 def known_of(token: str, outcome: Outcome, principal: Principal) -> errors.Recognized | None:
     """What is known of the error that is said: before the operation is held, because a model may be at work on it."""
+    if outcome.error is None:
+        return None
     operation = of_token(token, principal)
-    if outcome.error is None or operation.status != Status.BEGUN:
+    if operation.status != Status.BEGUN:
         return None
     return outcomes.recognized(outcome.error, principal=about(operation, principal))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 from django.conf import settings
@@ -92,7 +93,10 @@ def matched(
 ) -> list[ProblemMatch]:
     """``exact`` is the same problem whatever its own text says: it took the place of the one that had the signature."""
     by_id = {str(row.pk): row for row in rows}
-    known = [matching.Known(str(row.pk), text if exact else stored(row), cosine_of(row, similar)) for row in rows]
+    known = [
+        matching.Known(str(row.pk), text if exact else stored(row.error_type, row.template), cosine_of(row, similar))
+        for row in rows
+    ]
     likely = [one for one in matching.rank(text, known) if exact or one.confidence >= LEAST_CONFIDENCE][:limit]
     found = [by_id[one.id] for one in likely]
     solutions = solutions_of([row.pk for row in found])
@@ -103,8 +107,9 @@ def matched(
     ]
 
 
-def stored(row: Knowledge) -> ErrorText:
-    return signatures.stored(error_type=row.error_type, template=row.template)
+@lru_cache(maxsize=4096)  # those that are met most are compared with every error of their type
+def stored(error_type: str, template: str) -> ErrorText:
+    return signatures.stored(error_type=error_type, template=template)
 
 
 def cosine_of(row: Knowledge, similar: dict[UUID, float | None]) -> float | None:
@@ -134,6 +139,7 @@ def alike(text: ErrorText, principal: Principal) -> dict[UUID, float | None]:
         kinds=["knowledge"],
         filters=Filters(),
         limit=max(BY_WORDS, BY_MEANING),
+        depth=max(BY_WORDS, BY_MEANING),
         explain=False,
         principal=principal,
     ).candidates

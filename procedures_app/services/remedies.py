@@ -47,12 +47,13 @@ class Advised:
 def procedures(looked: Sequence[Looked], kind: str, *, principal: Principal) -> list[Advised]:
     """Published procedures that are for such a task, the surest first."""
     ids = {hit.id for one in looked for hit in one.of_kind("procedure")}
-    of_kind = Q(current__kind=kind) if kind != GENERAL else Q(pk__in=[])
     with behind_walls(principal):
         rows = Procedure.objects.visible_to(principal).filter(status=Procedure.Status.ACTIVE, current__isnull=False)
-        found = list(rows.filter(pk__in=ids).select_related("current"))
-        found += rows.filter(of_kind).exclude(pk__in=ids).select_related("current").order_by("name")[:MOST_OF_KIND]
-        outcomes = outcomes_of(found)
+        found = list(rows.filter(pk__in=ids).select_related("current")) if ids else []
+        if kind != GENERAL:
+            others = rows.filter(current__kind=kind).exclude(pk__in=ids).select_related("current")
+            found += others.order_by("name")[:MOST_OF_KIND]
+        outcomes = outcomes_of(found) if found else {}
     advised = [procedure_advised(row, looked, kind, *outcomes[row.pk]) for row in found]
     return sorted(advised, key=lambda one: (-one.confidence, one.document["name"]))
 
@@ -149,6 +150,8 @@ def error_in(context: Any) -> str:
 
 def of_likeness(looked: Sequence[Looked], *, principal: Principal) -> list[Found]:
     ids = {hit.id for one in looked for hit in one.of_kind("knowledge")}
+    if not ids:
+        return []
     with behind_walls(principal):
         rows = Knowledge.objects.visible_to(principal).filter(pk__in=ids, status=Knowledge.Status.ACTIVE)
         tried = Solution.objects.filter(knowledge__in=rows, status=Solution.Status.ACTIVE).select_related("knowledge")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.conf import settings
+
 from memoryhub.access.principals import Principal
 from memoryhub.search import embeddings
 from memoryhub.search.ranking import Candidate, candidates
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 #: The best by words and the best by meaning. They are three kinds together; what is unlike is left out later.
 DEPTH = 30
+#: Among more rows than this, words that hundreds of them hold find nothing by themselves: what a team does again and
+#: again says the same words each time, and to weigh all of that against each other finds nothing better.
+MOST_WEIGHED = 1000
 LONGEST_CONTEXT = 1500
 MOST_PIECES = 20
 
@@ -77,6 +82,8 @@ def look_for(asked: str, vector: Vector | None, space: str, *, principal: Princi
         kinds=KINDS,
         filters=Filters(),
         limit=DEPTH,
+        depth=DEPTH,
+        cap=min(MOST_WEIGHED, settings.CONFIG.search.candidate_cap),
         explain=False,
         principal=agent_reach(principal),
     )

@@ -214,7 +214,7 @@ def check_found(
 ) -> Checked:
     """As ``check``, where work like it was looked for already."""
     exact = checked_exactly(principal, task_id, action, input)
-    alike = checked_alike([one for one in like if not one.about and may_be_same(one.record, action or "", input)])
+    alike = checked_alike(action or "", input, [one for one in like if not one.about])
     return alike if not exact.done and (alike.done or exact.by is None) else exact
 
 
@@ -282,8 +282,8 @@ def may_be_same(record: WorkRecord, action: str, given: Any) -> bool:
     return not other_input and same_particulars(action, record.action)
 
 
-def checked_alike(found: Sequence[Similar]) -> Checked:
-    same = [one for one in found if one.likeness >= SAME_WORK]
+def checked_alike(action: str, given: Any, found: Sequence[Similar]) -> Checked:
+    same = [one for one in found if one.likeness >= SAME_WORK and may_be_same(one.record, action, given)]
     same.sort(key=lambda one: one.record.created_at, reverse=True)
     return answer_for("similarity", [one.record for one in same], max((one.likeness for one in same), default=None))
 

@@ -6,7 +6,7 @@ import pytest
 from django.db import DatabaseError, connection
 
 from memoryhub.access.principals import Principal
-from memoryhub.access.trips import one_trip
+from memoryhub.access.trips import one_trip, together
 from memoryhub.access.walls import behind_walls
 
 CALLER = Principal(kind="key", name="k", tenant_id="a")
@@ -37,3 +37,15 @@ def test_inside_a_transaction_it_joins():
     with behind_walls(Principal(kind="key", name="k", tenant_id="b")):
         assert one_trip(TENANT, [], principal=CALLER) == [("a",)]
         assert one_trip(TENANT, [], principal=Principal(kind="key", name="k", tenant_id="b")) == [("b",)]
+
+
+@pytest.mark.django_db
+def test_several_go_together():
+    statement = (
+        "INSERT INTO memory_agents (id, tenant_id, agent_id, name, active, created_at) "
+        "VALUES (gen_random_uuid(), 'a', %(agent)s, %(name)s, true, now())"
+    )
+    with behind_walls(CALLER):
+        together([])
+        together([(statement, {"agent": f"a{n}", "name": "50 % off; %s"}) for n in range(2)])
+    assert one_trip("SELECT name FROM memory_agents", [], principal=CALLER) == [("50 % off; %s",)] * 2

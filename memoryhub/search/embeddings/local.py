@@ -54,7 +54,9 @@ class LocalEmbedder:
             raise ModelNotReady(self.problem)
         return self._encoder.encode(texts) if texts else []
 
-    embed_queries = embed
+    def embed_queries(self, texts: Sequence[str]) -> list[Vector]:
+        """One by one: a short one and a long one together are filled up to the longer, which costs more."""
+        return [vector for text in texts for vector in self.embed([text])]
 
     def _start(self) -> threading.Thread | None:
         """The thread that loads, started unless the model is there or has just failed to load."""

@@ -20,6 +20,7 @@ from psycopg.types.json import Jsonb
 
 from memoryhub.access.ids import new_id
 from memoryhub.access.principals import Principal
+from memoryhub.access.trips import Statement, together
 from memoryhub.sync import stores
 from memoryhub.sync.models import Delivery, SyncEvent
 from memoryhub.sync.services import statements as sql
@@ -64,9 +65,12 @@ class Change:
 def emit(changes: Sequence[Change], *, principal: Principal) -> None:
     """Announces changes to the stores. Must run inside the transaction that makes them, behind its walls."""
     assert connection.in_atomic_block, "a change and its announcement commit together"
-    rows = [change.row(principal.tenant_id) for change in changes]
-    with connection.cursor() as cursor:
-        cursor.executemany(sql.INSERT_EVENT, rows)
+    together(announcements(changes, principal=principal))
+
+
+def announcements(changes: Sequence[Change], *, principal: Principal) -> list[Statement]:
+    """What ``emit`` carries out, for who sends it along with what it announces."""
+    return [(sql.INSERT_EVENT, change.row(principal.tenant_id)) for change in changes]
 
 
 # -- what relays do, as the system role --------------------------------------------------------------

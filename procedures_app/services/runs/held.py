@@ -14,15 +14,16 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import DateTimeField, Func
 
 from memoryhub.access.exceptions import NotFound
 from memoryhub.access.principals import Principal
+from memoryhub.access.trips import together
 from memoryhub.access.walls import behind_walls
 from memoryhub.sync.services import outbox
 from memoryhub.sync.services.outbox import Change
 from procedures_app.exceptions import RunMoved
 from procedures_app.models import Run, RunEvent, StepRun
+from procedures_app.services.runs import rows
 
 Status = StepRun.Status
 OVER = frozenset({Run.Status.COMPLETED, Run.Status.FAILED, Run.Status.ROLLED_BACK, Run.Status.CANCELLED})
@@ -83,8 +84,7 @@ class HeldRun:
 
     def put(self, step: StepRun, **fields: Any) -> None:
         """Changes a step, if it stands as it was read."""
-        same = StepRun.objects.filter(pk=step.pk, status=step.status, lease_token=step.lease_token)
-        if same.update(**fields) != 1:
+        if not rows.step_changed(step, fields):
             raise RunMoved
         for name, value in fields.items():
             setattr(step, name, value)
@@ -128,14 +128,17 @@ class HeldRun:
             return
         if self.moved:
             self.change(version=self.run.version + 1, updated_at=self.now)
-            announce(self.run, self.principal)
-        self.run.save(update_fields=sorted(self.changed))
-        RunEvent.objects.bulk_create(self.events)
+        written = [rows.run_change(self.run, sorted(self.changed))]
+        if self.events:
+            written.append(rows.new_events(self.events))
+        if self.moved:
+            written += outbox.announcements([announcement(self.run)], principal=self.principal)
+        together(written)
         self.changed, self.events = set(), []
 
 
-def announce(run: Run, principal: Principal) -> None:
-    change = Change(
+def announcement(run: Run) -> Change:
+    return Change(
         event_type=f"{TOPIC}.changed",
         object_id=run.pk,
         context_key=f"run:{run.pk}",
@@ -143,7 +146,6 @@ def announce(run: Run, principal: Principal) -> None:
         source=SOURCE,
         payload={"run_id": str(run.pk)},
     )
-    outbox.emit([change], principal=principal)
 
 
 def holder(principal: Principal) -> str:
@@ -183,15 +185,11 @@ def lock_above(parent_id: UUID, principal: Principal) -> HeldRun:
 
 
 def lock(run_id: UUID, principal: Principal, above: HeldRun | None) -> HeldRun:
-    rows = Run.objects.select_related("procedure", "procedure_version", "operation", "parent")
-    rows = rows.select_for_update(of=("self",))
-    run = rows.get(pk=run_id)
-    clock = Func(function="clock_timestamp", output_field=DateTimeField())
-    steps = StepRun.objects.filter(run=run).select_related("definition").order_by("position")
-    found = list(steps.annotate(clock=clock))
-    now = found[0].clock if found else clock_time()
+    run = rows.locked(run_id)
+    # after the lock: what they were before it, somebody else has changed meanwhile
+    found, now = rows.steps_of(run)
     run.at_hand = found
-    held = HeldRun(run, found, now, principal, above, above.family if above else [])
+    held = HeldRun(run, found, now or clock_time(), principal, above, above.family if above else [])
     held.family.append(held)
     return held
 

@@ -124,7 +124,7 @@ class Writer(threading.Thread):
 def victims(hub: Hub, target: str) -> list[psutil.Process]:
     """The processes that a kill of ``target`` may hit."""
     found = []
-    for process in psutil.process_iter(["pid", "cmdline", "environ"]):
+    for process in psutil.process_iter(["pid", "ppid", "cmdline", "environ"]):
         with contextlib.suppress(psutil.Error):
             if belongs(process, hub) and role_of(process) == target:
                 found.append(process)
@@ -142,10 +142,20 @@ def role_of(process: psutil.Process) -> str:
     return next((role for mark, role in marks.items() if mark in line), "")
 
 
-def kill_one(hub: Hub, target: str, rng: random.Random) -> None:
-    """Which other kills took with them is on its way back: this waits for it."""
+def heads(found: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that were not started by another of them."""
+    pids = {process.pid for process in found}
+    return [process for process in found if process.info["ppid"] not in pids]
+
+
+def kill_one(hub: Hub, target: str, rng: random.Random, *, head: bool = False) -> None:
+    """Kills any process of ``target``, or with ``head`` the one that started the others.
+
+    A worker of the jobs that is killed may keep the queue's lock, and the watchdog needs minutes to notice; without
+    its head the cluster starts again at once. What other kills took with them is waited for.
+    """
     deadline = time.monotonic() + BACK_SECONDS
-    while not (found := victims(hub, target)):
+    while not (found := heads(victims(hub, target)) if head else victims(hub, target)):
         if time.monotonic() > deadline:
             raise RuntimeError(f"no process of '{target}' is running")
         time.sleep(0.1)

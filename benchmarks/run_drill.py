@@ -185,8 +185,13 @@ def publish(hub: Hub, key: str, port: int) -> None:
     hub.call(key, "POST", f"/memory/procedures/{NAME}/publish", {"revision": 1, "note": "For the drill."})
 
 
-def drill(hub: Hub, port: int, *, kills: int, runs: int, agents: int = 6, seed: int = 7) -> RunReport:
-    """Follows ``runs`` on a running hub that may call ``port`` here, with ``kills`` evenly among the completions."""
+def drill(
+    hub: Hub, port: int, *, kills: int, runs: int, agents: int = 6, seed: int = 7, head: bool = False
+) -> RunReport:
+    """Follows ``runs`` on a running hub that may call ``port`` here, with ``kills`` evenly among the completions.
+
+    With ``head`` it is always the first process of the jobs that is killed: they are back at once.
+    """
     report, rng, key = RunReport(runs=runs), random.Random(seed), hub.key(f"drill-{seed}")
     publish(hub, key, port)
     ids = {hub.call(key, "POST", "/memory/runs", {"procedure": NAME})["id"] for _ in range(runs)}
@@ -199,7 +204,7 @@ def drill(hub: Hub, port: int, *, kills: int, runs: int, agents: int = 6, seed: 
         for turn in range(kills):
             wait_for(journal, (turn + 1) * runs * 3 // (kills + 1), workers)
             target = TARGETS[turn % len(TARGETS)]
-            kill_one(hub, target, rng)
+            kill_one(hub, target, rng, head=head and target == "jobs")
             report.kills[target] += 1
         for worker in workers:
             worker.join()

@@ -30,6 +30,12 @@ def fresh_cache() -> None:
     cache.clear()
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine every part of the page may take its time."""
+    monkeypatch.setattr("memoryhub.dashboard.PATIENCE_MS", 60_000)
+
+
 @pytest.fixture
 def healthy(db: None, as_role: Any) -> None:
     """Relay and jobs are alive."""

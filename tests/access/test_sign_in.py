@@ -46,7 +46,7 @@ def test_failures_are_written_down_without_what_was_typed(ann):
     assert "ann" not in str(vars(line))
 
 
-def test_guessing_is_limited_by_address(ann, monkeypatch):
+def test_guessing_is_limited_by_address(ann, minute_that_stays, monkeypatch):
     monkeypatch.setattr(settings.CONFIG.rates, "sign_ins_per_minute", 3)
     assert [attempt("wrong") for _ in range(3)] == [False] * 3
     assert not attempt(PASSWORD)

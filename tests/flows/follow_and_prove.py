@@ -12,7 +12,7 @@ from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, expect, sync_playwright
 
 from benchmarks.hub import Hub
-from benchmarks.kill_drill import kill_one, victims
+from benchmarks.kill_drill import kill_one
 from memoryhub_client import HubError, MemoryClient
 from tests.waiting import until
 
@@ -66,8 +66,7 @@ class Journey:
         """kill -9 of a web process and of a process of the jobs; the supervisor brings both back."""
         dice = random.Random(5)
         for target in ("web", "jobs"):
-            until(partial(victims, self.hub, target), 60, f"a process of {target}")
-            kill_one(self.hub, target, dice)
+            kill_one(self.hub, target, dice, head=target == "jobs")
 
     # the house's rule
 

@@ -20,8 +20,8 @@ from tests.memoryhub_client.http_hub import served
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run_and_kill(path: Path, url: str, seed: int, after_seconds: float) -> dict[str, int]:
-    """The last acknowledged number by key."""
+def run_and_kill(path: Path, url: str, seed: int, after_seconds: float, *, acknowledged: int = 0) -> dict[str, int]:
+    """The last acknowledged number by key. Its time begins when so many edits were ``acknowledged``."""
     module = "tests.memoryhub_client.replica_process"
     process = subprocess.Popen(
         [sys.executable, "-m", module, str(path), url, str(seed)], cwd=ROOT, stdout=subprocess.PIPE, text=True
@@ -29,9 +29,10 @@ def run_and_kill(path: Path, url: str, seed: int, after_seconds: float) -> dict[
     assert process.stdout
     with process.stdout as output:
         assert output.readline() == "ready\n"
+        lines = [output.readline().split() for _ in range(acknowledged)]
         killer = threading.Timer(after_seconds, process.send_signal, [signal.SIGKILL])
         killer.start()
-        lines = [line.split() for line in output]
+        lines += [line.split() for line in output]
         killer.join()
     assert process.wait() == -signal.SIGKILL
     return {words[0]: int(words[1]) for words in lines if len(words) == 2}
@@ -85,7 +86,7 @@ def test_two_processes_share_a_file(tmp_path):
     path = tmp_path / "ada.db"
     with served(hub) as url:
         with ThreadPoolExecutor(2) as pool:
-            runs = [pool.submit(run_and_kill, path, url, seed, 1.0) for seed in (1, 2)]
+            runs = [pool.submit(run_and_kill, path, url, seed, 1.0, acknowledged=1) for seed in (1, 2)]
             written = [run.result() for run in runs]
         check_whole(path)
         with Replica(path, MemoryClient(url, "none"), agent_id="ada") as replica:

@@ -159,4 +159,4 @@ def test_a_closed_terminal_is_no_error(tmp_path):
     log = tmp_path / "logs" / "hub.log"
     until(lambda: log.exists() and "ready" in log.read_text(), what="the hub")
     process.terminate()
-    assert process.wait(15) == 0
+    assert process.wait(60) == 0

@@ -61,7 +61,7 @@ def test_ctrl_c_under_make_ends_the_hub_and_is_no_error(screen):
     until(lambda: screen.shows("| ready"), what="the hub")
     screen.press(CTRL_C)
     until(lambda: screen.shows("Stopped."), what="the end of the hub")
-    assert screen.process.wait(20) == 0
+    assert screen.process.wait(60) == 0
     screen.shows("")
     assert "make" not in screen.text
 
@@ -70,5 +70,5 @@ def test_ctrl_c_without_make_stops_the_hub(tmp_path):
     screen = Screen([sys.executable, "-m", "tests.runtime.small_hub"], MEMORYHUB_HOME=str(tmp_path))
     until(lambda: screen.shows("| ready"), what="the hub")
     screen.press(CTRL_C)
-    assert screen.process.wait(20) == 0
+    assert screen.process.wait(60) == 0
     os.close(screen.end)

@@ -10,7 +10,11 @@ from memoryhub.access.models import RateBucket
 from memoryhub.access.services import rates
 from tests.conftest import HubClient
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.access.api.doors")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.urls("tests.access.api.doors"),
+    pytest.mark.usefixtures("minute_that_stays"),
+]
 
 
 @pytest.fixture

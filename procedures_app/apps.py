@@ -33,6 +33,6 @@ class ProceduresConfig(AppConfig):
         presenters.register("procedure", indexing.procedures)
         hooks.briefing_part("active_procedures", briefing.active_procedures)
         hooks.briefing_part("errors", briefing.recent_errors)
-        hooks.keep_errors(briefing.keep_errors)
+        hooks.recognize_errors(briefing.recognize_errors)
         for name, work, pause, description, limit in JOBS:
             jobs.register(jobs.Job(name, f"procedures_app.services.{work}", pause, description, limit))

@@ -11,7 +11,7 @@ from memoryhub.access.principals import Principal
 from procedures_app.models import CapturedError, Procedure, Run
 from procedures_app.services import errors as capturing
 from procedures_app.services import keeping
-from sessions_app.hooks import NewError
+from sessions_app.hooks import KeepErrors, NewError
 from sessions_app.models import Session
 
 FEW, MANY = 10, 50
@@ -83,10 +83,15 @@ def as_snapshot(error: CapturedError, seen: Set[UUID]) -> dict[str, Any]:
     }
 
 
-def keep_errors(session: Session, errors: Sequence[NewError], principal: Principal) -> int:
-    """In a fixed order, whatever the order they were said in: two agents may end with the same errors at once."""
+def recognize_errors(session: Session, errors: Sequence[NewError], principal: Principal) -> KeepErrors:
+    """Which known problems they are, now; what it gives writes them down, in the transaction that it is called in."""
     met = [(capturing.recognized(error.message, error.error_type, principal=principal), error) for error in errors]
+    return lambda: keep_errors(met, principal)
+
+
+def keep_errors(met: Sequence[tuple[capturing.Recognized, NewError]], principal: Principal) -> int:
+    """In a fixed order, whatever the order they were said in: two agents may end with the same errors at once."""
     keeping.lock_all([known.counts_for for known, _ in met], principal)
     for known, error in sorted(met, key=lambda one: one[0].text.signature):
         capturing.capture(principal=principal, message=error.message, context=error.context, known=known)
-    return len(errors)
+    return len(met)

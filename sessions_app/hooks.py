@@ -22,11 +22,13 @@ class NewError:
 
 #: Rows for a briefing, the most important first; ``session`` is the one that was asked for, or None.
 Part = Callable[["Session | None", "Principal"], list[dict[str, Any]]]
-#: Runs in the transaction that saves the session; gives how many were kept.
-KeepErrors = Callable[["Session", Sequence[NewError], "Principal"], int]
+#: Writes errors down, in the transaction that saves the session; gives how many were kept.
+KeepErrors = Callable[[], int]
+#: Runs before the session is held, because a model may be at work on it; what it gives keeps the errors.
+RecognizeErrors = Callable[["Session", Sequence[NewError], "Principal"], KeepErrors]
 
 _parts: dict[str, Part] = {}
-_keepers: list[KeepErrors] = []
+_recognizers: list[RecognizeErrors] = []
 
 
 def briefing_part(name: str, part: Part) -> None:
@@ -40,9 +42,11 @@ def part(name: str, session: Session | None, principal: Principal) -> list[dict[
     return known(session, principal) if known else []
 
 
-def keep_errors(keeper: KeepErrors) -> None:
-    _keepers.append(keeper)
+def recognize_errors(recognize: RecognizeErrors) -> None:
+    _recognizers.append(recognize)
 
 
-def kept_errors(session: Session, errors: Sequence[NewError], principal: Principal) -> int:
-    return sum(keeper(session, errors, principal) for keeper in _keepers) if errors else 0
+def recognized_errors(session: Session, errors: Sequence[NewError], principal: Principal) -> KeepErrors:
+    """What writes them down. Raises what is wrong with them."""
+    keepers = [recognize(session, errors, principal) for recognize in _recognizers]
+    return lambda: sum(keep() for keep in keepers)

@@ -45,6 +45,15 @@ def locked_open(session_id: str, *, principal: Principal) -> Session:
     return session
 
 
+def still_open(session_id: str, *, principal: Principal) -> Session:
+    """Like ``locked_open`` without the lock: for what comes before it."""
+    principal.require("write")
+    with behind_walls(principal):
+        session = checked(visible(session_id, principal).first(), principal)
+    require_open(session)
+    return session
+
+
 def locked_by_id(session: UUID) -> Session:
     found: Session = Session.objects.select_for_update(no_key=True).get(pk=session)
     return found

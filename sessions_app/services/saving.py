@@ -41,7 +41,17 @@ class Also:
     status: Any = None
 
 
-@verb
+@dataclass(frozen=True, slots=True)
+class Said:
+    """All of one saving; ``keep_errors`` writes down the errors, which were recognized before."""
+
+    new: NewSnapshot
+    todos: Sequence[tuple[str | None, TaskFields]]
+    decisions: Sequence[NewDecision]
+    also: Also | None
+    keep_errors: hooks.KeepErrors
+
+
 def save(
     *,
     session_id: str,
@@ -55,13 +65,31 @@ def save(
     outlive the session: all or nothing.
 
     Without ``new``, or where its ``context_data`` is None, the snapshot is the session's own state.
-    Raises SessionClosed, TaskArchived, Invalid.
+    Raises SessionNotFound, SessionClosed, TaskArchived, Invalid.
     """
+    errors = also.errors if also else ()
+    keep_errors = recognized(session_id, errors, principal) if errors else none_kept
+    said = Said(new or NewSnapshot(None), todos, decisions, also, keep_errors)
+    return written(session_id, said, principal=principal)
+
+
+def recognized(session_id: str, errors: Sequence[NewError], principal: Principal) -> hooks.KeepErrors:
+    """Which known problems the errors are: before the session is held, because a model may be at work on it."""
+    session = finding.still_open(session_id, principal=principal)
+    return hooks.recognized_errors(session, errors, speaking_of(session, principal))
+
+
+def none_kept() -> int:
+    return 0
+
+
+@verb
+def written(session_id: str, said: Said, *, principal: Principal) -> Saved:
     session = finding.locked_open(session_id, principal=principal)
-    for task_id, fields in todos:
+    for task_id, fields in said.todos:
         tasks.write(session, task_id, fields)
-    kept = [records.write_decision(session, decision, principal) for decision in decisions]
-    new = new or NewSnapshot(None)
+    kept = [records.write_decision(session, decision, principal) for decision in said.decisions]
+    new = said.new
     if new.context_data is None:
         new = replace(new, context_data=own_state(session))
     snapshot = records.write_snapshot(session, new, principal)
@@ -70,8 +98,8 @@ def save(
     changes.save(
         session, *changed, action="saved", principal=principal, snapshot=str(snapshot.pk), tasks_archived=archived
     )
-    saved = Saved(snapshot, kept, len(todos), archived)
-    return with_all(saved, session, also, principal) if also else saved
+    saved = Saved(snapshot, kept, len(said.todos), archived, errors_captured=said.keep_errors())
+    return with_all(saved, session, said.also, principal) if said.also else saved
 
 
 def with_all(saved: Saved, session: Session, also: Also, principal: Principal) -> Saved:
@@ -84,7 +112,6 @@ def with_all(saved: Saved, session: Session, also: Also, principal: Principal) -
     return replace(
         saved,
         memories=[entries.store(draft, principal=caller) for draft in drafts],
-        errors_captured=hooks.kept_errors(session, also.errors, caller),
         status=status,
     )
 

@@ -11,16 +11,20 @@ from typing import Any
 import pytest
 from django.db import connection, models
 
-from memoryhub.access.exceptions import Conflict
+from memoryhub.access.exceptions import Conflict, HubError, Invalid
 from memoryhub.access.ids import new_id
 from memoryhub.access.principals import Principal, system_principal
 from memoryhub.access.services import tenants
 from memoryhub.access.walls import behind_walls
+from memoryhub.registry.services.drafts import Draft
 from procedures_app import briefing
 from procedures_app.models import CapturedError, Knowledge, Operation, Run, Solution
 from procedures_app.services import errors, knowledge, operations, outcomes, problems, runs
+from sessions_app.exceptions import SessionNotFound
 from sessions_app.hooks import NewError
 from sessions_app.models import Session
+from sessions_app.services import sessions
+from sessions_app.services.saving import Also, save
 from tests.procedures_app.conftest import begun
 from tests.procedures_app.following import acting_as, run_of, started, take
 
@@ -69,9 +73,10 @@ def at_once(*work: Callable[[], Any]) -> list[Any]:
 
 def saving(principal: Principal, *messages: str) -> Callable[[], int]:
     def save() -> int:
+        session = Session(tenant_id="acme")
+        keep = briefing.recognize_errors(session, [NewError(message) for message in messages], principal)
         with behind_walls(principal):
-            session = Session(tenant_id="acme")
-            return briefing.keep_errors(session, [NewError(message) for message in messages], principal)
+            return keep()
 
     return save
 
@@ -148,6 +153,32 @@ def test_an_operation_is_not_held_while_its_error_is_compared(seen: dict[str, An
         seen["row"] = Operation.objects.get()
     operations.finish(worker.consultation, principal=worker, success=False, error=POOL)
     assert seen["free"] == [True]
+
+
+def test_a_session_is_not_held_while_its_errors_are_compared(seen: dict[str, Any]):
+    seen["row"] = sessions.start(principal=ADA, session_id="s1").session
+    saved = save(session_id="s1", principal=ADA, also=Also(errors=[NewError(POOL), NewError(DISK)]))
+    assert (saved.errors_captured, seen["free"]) == (2, [True, True])
+
+
+def test_errors_are_kept_with_the_session_or_not_at_all():
+    sessions.start(principal=ADA, session_id="s1")
+    wrong = Also(errors=[NewError(POOL)], memories=[Draft(key="wrong", value=float("nan"))])
+    with pytest.raises(HubError):
+        save(session_id="s1", principal=ADA, also=wrong)
+    with behind_walls(ADA):
+        assert not CapturedError.objects.exists()
+        assert not Knowledge.objects.exists()
+    assert save(session_id="s1", principal=ADA, also=Also(errors=[NewError(POOL)])).errors_captured == 1
+    with behind_walls(ADA):
+        assert CapturedError.objects.get().session_id == "s1"
+
+
+@pytest.mark.parametrize(("session_id", "message"), [("nowhere", POOL), ("s1", " ")])
+def test_errors_of_no_session_and_such_as_say_nothing_are_refused(session_id: str, message: str):
+    sessions.start(principal=ADA, session_id="s1")
+    with pytest.raises((SessionNotFound, Invalid)):
+        save(session_id=session_id, principal=ADA, also=Also(errors=[NewError(message)]))
 
 
 def failing() -> tuple[Run, Callable[[], Run]]:

@@ -210,11 +210,14 @@ def test_a_saved_context_is_what_the_briefing_gives_back(worker):
 def test_saving_keeps_memories_errors_and_the_status_in_one_transaction(worker, monkeypatch):
     met: list[NewError] = []
 
-    def keep(session: Session, errors: Sequence[NewError], principal: Principal) -> int:
-        met.extend(errors)
-        return len(errors)
+    def recognize(session: Session, errors: Sequence[NewError], principal: Principal) -> hooks.KeepErrors:
+        def keep() -> int:
+            met.extend(errors)
+            return len(errors)
 
-    monkeypatch.setattr(hooks, "_keepers", [keep])
+        return keep
+
+    monkeypatch.setattr(hooks, "_recognizers", [recognize])
     also = Also(
         memories=[Draft(key="cause", value="cookie not renewed")],
         errors=[NewError("KeyError: 'id'", "KeyError")],

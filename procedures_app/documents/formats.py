@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from procedures_app.documents import ids, list_text, markdown_text, yaml_text
 from procedures_app.documents.compacting import compact
@@ -16,10 +16,18 @@ Format = Literal["auto", "yaml", "json", "markdown", "list"]
 Rendered = Literal["yaml", "json", "markdown"]
 FORMATS: tuple[Format, ...] = ("auto", "yaml", "json", "markdown", "list")
 RENDERED: tuple[Rendered, ...] = ("yaml", "json", "markdown")
+#: A plain list is for people to write; what is longer is none.
+LONGEST_LIST = 500_000
+#: A text that is longer is written without indentation: it would be mostly that.
+LONGEST_PRETTY = 500_000
 OUR_BLOCK = re.compile(r"^`{3,}yaml (?:procedure|step)[ \t]*$", re.MULTILINE)
 KEY = re.compile(r"^(?:name|title|summary|kind|tags|inputs|preconditions|steps)[ \t]*:", re.MULTILINE)
 STEPS = re.compile(r"^steps[ \t]*:[ \t]*(?:\[|#|$)", re.MULTILINE)
 ITEM = re.compile(r"^[ \t]*(?:(?:step[ \t]+)?\d{1,3}[.):]|[-*•+])[ \t]+\S", re.MULTILINE | re.IGNORECASE)
+
+
+class Writer(Protocol):
+    def __call__(self, data: dict[str, Any], *, dense: bool) -> str: ...
 
 
 def parse(text: str, format: Format = "auto", *, over: Document | None = None) -> Document:  # noqa: A002
@@ -30,13 +38,18 @@ def parse(text: str, format: Format = "auto", *, over: Document | None = None) -
     """
     if not text.strip():
         raise DocumentInvalid([("", "There is nothing here. Paste a procedure, or a numbered list of its steps.")])
-    if len(text) > yaml_text.LONGEST:
-        raise DocumentInvalid([("", f"The text is larger than {yaml_text.LONGEST // 1000} kB.")])
+    refuse_larger(text, yaml_text.LONGEST)
     plain = text.replace("\r\n", "\n").removeprefix("\ufeff")
     chosen = guessed(plain) if format == "auto" else format
     if chosen == "list" or (chosen == "markdown" and not is_markdown(plain)):
+        refuse_larger(plain, LONGEST_LIST)
         return read_list(plain, over)
     return read(LOADERS[chosen](plain), over=over)
+
+
+def refuse_larger(text: str, longest: int) -> None:
+    if len(text) > longest:
+        raise DocumentInvalid([("", f"The text is larger than {longest // 1000} kB.")])
 
 
 def read_list(text: str, over: Document | None) -> Document:
@@ -65,11 +78,13 @@ def is_markdown(text: str) -> bool:
 
 def render(document: Document, format: Rendered = "yaml") -> str:  # noqa: A002
     """The text of a document; what goes without saying is left out. ``parse`` gives the same document back."""
-    return WRITERS[format](compact(document))
+    data, write = compact(document), WRITERS[format]
+    text = write(data, dense=False)
+    return text if len(text) <= LONGEST_PRETTY else write(data, dense=True)
 
 
-def as_json(data: dict[str, Any]) -> str:
-    return json.dumps(data, ensure_ascii=False, indent=2) + "\n"
+def as_json(data: dict[str, Any], *, dense: bool = False) -> str:
+    return json.dumps(data, ensure_ascii=False, indent=None if dense else 2) + "\n"
 
 
 LOADERS: dict[str, Callable[[str], Any]] = {
@@ -77,7 +92,7 @@ LOADERS: dict[str, Callable[[str], Any]] = {
     "json": yaml_text.load_json,
     "markdown": markdown_text.load,
 }
-WRITERS: dict[str, Callable[[dict[str, Any]], str]] = {
+WRITERS: dict[str, Writer] = {
     "yaml": yaml_text.dump,
     "json": as_json,
     "markdown": markdown_text.dump,

@@ -133,33 +133,33 @@ def joined(section: Section, prose_name: str) -> dict[str, Any]:
     return {**section.said, **found}
 
 
-def dump(data: dict[str, Any]) -> str:
+def dump(data: dict[str, Any], *, dense: bool = False) -> str:
     """The Markdown of a compact document. Text that would not be read as it is goes into the block of YAML."""
     head = {name: value for name, value in data.items() if name != "steps"}
-    parts = [written(head, "summary", HEAD_BLOCK, "# ")]
+    parts = [written(head, "summary", HEAD_BLOCK, "# ", dense=dense)]
     for number, step in enumerate(data.get("steps", ()), 1):
-        parts.append(written(step, "instruction", STEP_BLOCK, f"## {number}. "))
+        parts.append(written(step, "instruction", STEP_BLOCK, f"## {number}. ", dense=dense))
     return "\n".join(parts)
 
 
-def written(said: dict[str, Any], prose_name: str, info: str, heading: str) -> str:
+def written(said: dict[str, Any], prose_name: str, info: str, heading: str, *, dense: bool) -> str:
     for in_text in (("title", prose_name), ("title",), ()):
-        text = section_text(said, in_text, info, heading)
+        text = section_text(said, in_text, info, heading, dense=dense)
         if reads_back(text, said, prose_name, info):
             return text
-    return section_text(said, (), info, heading)
+    return section_text(said, (), info, heading, dense=dense)
 
 
-def section_text(said: dict[str, Any], in_text: tuple[str, ...], info: str, heading: str) -> str:
+def section_text(said: dict[str, Any], in_text: tuple[str, ...], info: str, heading: str, *, dense: bool) -> str:
     title, *prose = (said.get(name, "") for name in in_text or ("",))
     rest = {name: value for name, value in said.items() if name not in in_text}
     lines = [f"{heading}{title}".rstrip(), ""] if title or info == STEP_BLOCK else []
     lines += [*prose, ""] if any(prose) else []
-    return "\n".join([*lines, *block_lines(rest, info)]) + "\n"
+    return "\n".join([*lines, *block_lines(rest, info, dense=dense)]) + "\n"
 
 
-def block_lines(rest: dict[str, Any], info: str) -> list[str]:
-    text = yaml_text.dump(rest).rstrip("\n") if rest else "{}"
+def block_lines(rest: dict[str, Any], info: str, *, dense: bool) -> list[str]:
+    text = yaml_text.dump(rest, dense=dense).rstrip("\n") if rest else "{}"
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return [f"{fence}{info}", *text.split("\n"), fence]

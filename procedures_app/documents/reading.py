@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
-from procedures_app.documents import ids
+from procedures_app.documents import ids, yaml_text
 from procedures_app.documents.problems import DocumentInvalid
 from procedures_app.documents.shapes import CONFIG_OF, DocumentShape, as_document, config_keys
 
@@ -18,9 +18,11 @@ Document: TypeAlias = dict[str, Any]
 Errors = list[tuple[str, str]]
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]")
 DEEPEST, LONGEST = 20, 400_000
+#: What is written can be read again: of this many events, with those of the text itself.
+MOST_VALUES = yaml_text.MOST_NODES - 10
 #: What is looked at before anything is known of the shape.
 MOST_LOOKED_AT = 2_000_000
-TOO_LARGE = ("", f"The procedure is larger than {LONGEST // 1000} kB. Split it into several.")
+TOO_LARGE = ("", f"The procedure is larger than {LONGEST // 1000} kB, or has too many values. Split it into several.")
 WORDS = {
     "missing": "This is missing.",
     "extra_forbidden": "Unknown key.",
@@ -58,9 +60,16 @@ def read(data: Any, *, over: Document | None = None) -> Document:
     if errors := [*misplaced(cleaned), *doubles(shape)]:
         raise DocumentInvalid(errors)
     document = as_document(shape)
-    if len(json.dumps(document, ensure_ascii=False)) > LONGEST:
+    if len(json.dumps(document, ensure_ascii=False)) > LONGEST or values_in(document) > MOST_VALUES:
         raise DocumentInvalid([TOO_LARGE])
     return document
+
+
+def values_in(node: Any) -> int:
+    """As texts count them: a value is one, a list or an object two and what is in it."""
+    if isinstance(node, dict):
+        return 2 + sum(1 + values_in(value) for value in node.values())
+    return 2 + sum(map(values_in, node)) if isinstance(node, list) else 1
 
 
 def clean(data: Any) -> Any:

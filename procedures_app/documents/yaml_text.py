@@ -14,7 +14,8 @@ import yaml
 
 from procedures_app.documents.problems import DocumentInvalid
 
-LONGEST, DEEPEST, MOST_NODES = 500_000, 24, 150_000
+#: Whatever is exported can be imported: a document has 400,000 characters, and YAML escapes some of them by ten.
+LONGEST, DEEPEST, MOST_NODES = 4_500_000, 24, 150_000
 PLAIN: tuple[tuple[str, str, list[str]], ...] = (
     ("tag:yaml.org,2002:null", r"^(?:null|~|)$", ["n", "~", ""]),
     ("tag:yaml.org,2002:bool", r"^(?:true|false)$", ["t", "f"]),
@@ -109,8 +110,17 @@ def scan(source: str) -> None:
             raise refused("There is too much nested in each other, or too much of it.", event.start_mark)
 
 
-def dump(data: Any) -> str:
-    return str(yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100))
+def dump(data: Any, *, dense: bool = False) -> str:
+    """For people to read; ``dense``: a line for each key, for what would be mostly indentation otherwise."""
+    if not dense:
+        return str(yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100))
+    return "".join(f"{line({key: value})}\n" for key, value in data.items())
+
+
+def line(pair: dict[str, Any]) -> str:
+    """``key: value``; keys of procedures are short names."""
+    text = str(yaml.dump(pair, Dumper=Dumper, sort_keys=False, allow_unicode=True, default_flow_style=True, width=-1))
+    return text.rstrip("\n").removeprefix("{").removesuffix("}")
 
 
 def load_json(source: str) -> Any:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from procedures_app.documents import Document, DocumentInvalid, check, formats, parse, render
+from procedures_app.documents.compacting import compact
 from tests.procedures_app.documents.generated import DOCUMENT
 from tests.procedures_app.documents.samples import document, step
 
@@ -19,6 +20,7 @@ SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_
 def test_what_is_written_is_read_back(whole: Document):
     for form in formats.RENDERED:
         assert parse(render(whole, form), form) == whole
+        assert parse(formats.WRITERS[form](compact(whole), dense=True), form) == whole
 
 
 @pytest.mark.long
@@ -27,6 +29,7 @@ def test_what_is_written_is_read_back(whole: Document):
 def test_what_is_written_is_read_back_thousands_of_times(whole: Document):
     for form in formats.RENDERED:
         assert parse(render(whole, form), form) == whole
+        assert parse(formats.WRITERS[form](compact(whole), dense=True), form) == whole
 
 
 def test_a_format_is_recognized():
@@ -110,7 +113,11 @@ def test_markdown_for_people_to_read():
         ("## 1. A\n```yaml step\nid: a", "not closed"),
         ("## 1. A\n```yaml step\n- a\n```", "keys and values"),
         ("# A\n```yaml procedure\ntitle: B\n```\n## 1. A", "Keep one"),
-        ("x" * 500_001, "larger"),
+        ("x" * 500_001, "larger than 500 kB"),
+        ("x" * 4_500_001, "larger than 4500 kB"),
+        ("title: x" + " " * 4_500_000, "larger than 4500 kB"),
+        ("{" + " " * 4_500_000, "larger than 4500 kB"),
+        ("steps: [" + "[]," * 80_000 + "]", "too much of it"),
     ],
 )
 def test_text_that_is_no_procedure(text: str, said: str):
@@ -162,6 +169,38 @@ def test_a_numbered_list_becomes_steps():
     assert "Stop if higher." in wait["instruction"]
     assert [one for one in check(found | {"name": "release"}, {}, []) if one.level == "error"] == []
     assert parse(LIST) == found
+
+
+def nested(value: Any, levels: int) -> Any:
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+#: Documents near the limits, whose texts are much larger than they are.
+LARGE = {
+    "deep lists": nested([1] * 15_000, 13),
+    "many lists": nested([[[]]] * 6_000, 12),
+    "texts that YAML escapes": ["\U0001f600 \uffff" * 1_000] * 130,
+    "long keys": {f"{n}: {'k' * 2_000}": f"- {{'\n'}}: {n}" for n in range(180)},
+    "long lines": ["\\U0001f600 'x' \"y\" " * 60] * 300,
+}
+
+
+@pytest.mark.parametrize("form", formats.RENDERED)
+@pytest.mark.parametrize("what", LARGE)
+def test_whatever_is_exported_can_be_imported(what: str, form: formats.Rendered):
+    keep = {"do": "store", "with": {"key": "k", "value": LARGE[what]}}
+    whole = document(step("One", instruction="# a\n" * 100), step("Keep", kind="memory", action=keep))
+    text = render(whole, form)
+    assert parse(text, form) == whole
+    assert formats.guessed(text) == form
+
+
+def test_what_could_not_be_written_to_be_read_again_is_refused():
+    action = {"do": "store", "with": {"key": "k", "value": [[]] * 80_000}}
+    with pytest.raises(DocumentInvalid, match="too many values"):
+        document(step("Keep", kind="memory", action=action))
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,9 @@ class Form:
     checked: bool = False
     stale: Stale | None = None
     seen: dict[int, dict[str, Any]] = field(default_factory=dict)
+    refused: bool = False
     known: Choices = ()
+    tenants: list[str] = field(default_factory=list)
     back: str = ""
     publish_address: str = ""
     rebase_address: str = ""
@@ -152,13 +154,18 @@ class Form:
     def summary_title(self) -> str:
         if not self.errors:
             return "It can be published. Worth a look:"
-        return f"{self.errors} thing{'' if self.errors == 1 else 's'} to mend before it can be published"
+        things = f"{self.errors} thing{'' if self.errors == 1 else 's'} to mend"
+        return f"Not saved: {things} first" if self.refused else f"{things} before it can be published"
 
     # -- the page -----------------------------------------------------------------------------------------------
 
     @property
     def heading(self) -> str:
         return str(self.state.get("title") or (self.procedure.name if self.procedure else "New procedure"))
+
+    @property
+    def chooses_tenant(self) -> bool:
+        return self.procedure is None and self.mode == "form" and len(self.tenants) > 1
 
     @property
     def mode_says(self) -> str:

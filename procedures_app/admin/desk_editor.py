@@ -14,6 +14,8 @@ from django.template.response import TemplateResponse
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 
+from agents_app.admin.sharing_matrix import tenants_of
+from memoryhub.access.admin.base import principal_of
 from memoryhub.access.exceptions import HubError, Invalid
 from memoryhub.access.principals import Principal
 from procedures_app import documents
@@ -41,6 +43,7 @@ class EditorViews(DeskPages):
         self.need_editor(request)
         tenant = tenant_asked(request)
         form = Form(tenant, complete({}), address("new"), back=address("list"), revision=0)
+        form.tenants = tenants_of(principal_of(request))
         form.known = known_procedures(acting(request, tenant), None)
         return self.answer(request, form)
 
@@ -122,7 +125,7 @@ class EditorViews(DeskPages):
 
     def save(self, request: HttpRequest, form: Form, principal: Principal, how: str, what: str) -> HttpResponse:
         """Refused or stale: the page comes back with everything that was typed."""
-        document = document_in(form)
+        document, form.refused = document_in(form), True
         if document is None:
             return self.page(request, form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
         if how in ("over", "both"):

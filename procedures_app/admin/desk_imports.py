@@ -12,6 +12,8 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
+from agents_app.admin.sharing_matrix import tenants_of
+from memoryhub.access.admin.base import principal_of
 from memoryhub.access.exceptions import HubError
 from procedures_app import documents
 from procedures_app.admin.desk_editing import Form
@@ -36,13 +38,17 @@ EXAMPLE = """1. Read the release notes
 
 
 class ImportViews(DeskPages):
+    def tenancy(self, request: HttpRequest, tenant: str) -> dict[str, Any]:
+        """Whose agents will follow it, and whose could."""
+        return {"tenant": tenant, "tenants": tenants_of(principal_of(request))}
+
     @method_decorator(sensitive_post_parameters())
     def paste_view(self, request: HttpRequest) -> HttpResponse:
         """A numbered list becomes steps: first shown, then a draft in the editor. Nothing is saved here."""
         self.need_editor(request)
         tenant = tenant_asked(request)
         text, title = request.POST.get("text", ""), request.POST.get("title", "").strip()
-        context: dict[str, Any] = {"tenant": tenant, "text": text, "heading": title, "example": EXAMPLE}
+        context: dict[str, Any] = {"text": text, "heading": title, "example": EXAMPLE, **self.tenancy(request, tenant)}
         if request.method != "POST":
             return self.shown(request, "procedures/paste.html", "Paste a list", **context)
         try:
@@ -56,7 +62,7 @@ class ImportViews(DeskPages):
 
     def in_editor(self, request: HttpRequest, tenant: str, document: Document) -> HttpResponse:
         form = Form(tenant, complete({}), address("new"), back=address("list"), revision=0, unsaved=True)
-        form.state = state_from(document)
+        form.state, form.tenants = state_from(document), tenants_of(principal_of(request))
         form.known = known_procedures(acting(request, tenant), None)
         form.says = f"{len(document['steps'])} steps. Nothing is saved yet: look them over, then save the draft."
         return self.shown(request, "procedures/editor.html", "New procedure", form=form)
@@ -66,7 +72,7 @@ class ImportViews(DeskPages):
         """A file becomes the draft of the procedure that it names; a new one, or the draft of one that is there."""
         self.need_editor(request)
         tenant = tenant_asked(request)
-        context: dict[str, Any] = {"tenant": tenant, "formats": FORMATS.items(), "largest": LARGEST_SAYS}
+        context: dict[str, Any] = {"formats": FORMATS.items(), "largest": LARGEST_SAYS, **self.tenancy(request, tenant)}
         if request.method != "POST":
             return self.shown(request, "procedures/import.html", "Import a file", **context)
         try:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from memoryhub.access.principals import Principal
 from memoryhub.access.walls import behind_walls
 from procedures_app import documents
-from procedures_app.admin.desk_form import state_from
+from procedures_app.admin.desk_form import complete, state_from
 from procedures_app.admin.desk_pages import address
 from procedures_app.models import Procedure, ProcedureVersion
 from procedures_app.services import drafts, procedures, publishing
@@ -204,6 +204,22 @@ def test_a_new_procedure_is_named_by_its_title(editor: Client, ben: Principal) -
     assert again.status_code == 422
     assert again.context["form"].has_errors("name")
     assert 'value="Ship a release"' in again.content.decode()
+
+
+@pytest.mark.parametrize("page", ["new", "paste", "import"])
+def test_who_has_several_tenants_says_whose_agents_will_follow_it(
+    page: str, tenant: str, other_tenant: str, sign_in: Any
+) -> None:
+    limited, free = sign_in("Procedure editor", tenants=[other_tenant]), sign_in("Procedure editor")
+    assert '<select name="tenant"' not in limited.get(address(page)).content.decode()
+    text = free.get(address(page) + f"?tenant={other_tenant}").content.decode()
+    assert text.count('name="tenant"') == 1
+    assert f"<option selected>{other_tenant}</option>" in text
+
+
+def test_what_is_not_saved_is_said_not_to_be(editor: Client) -> None:
+    sent = posted(complete({})) | {"do": "save", "tenant": "acme", "revision": "0"}
+    assert "Not saved: 1 thing to mend first" in editor.post(address("new"), sent).content.decode()
 
 
 def test_editing_begins_from_the_published_version_and_saves_a_draft(

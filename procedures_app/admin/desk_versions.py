@@ -180,7 +180,8 @@ ACTIVATE = Verb(
 DISCARD = Verb(
     "discard",
     "Discard the draft",
-    "What the draft changes is given up. Published versions stay as they are.",
+    "What the draft changes is given up and cannot be brought back: export it first if you may want it. Published "
+    "versions stay as they are.",
     discard,
     reason="none",
     danger=True,

@@ -1,7 +1,8 @@
 """``python -m benchmarks.knowledge``: errors matched among many known problems over HTTP, beside a look-up in SQL.
 
 The problems are made-up errors, each in words of its own; what is asked has other hosts, numbers and paths, and for
-"like a known one" also another word.
+"like a known one" also another word. Then what these and other requests cost in processor time, in one process
+(``benchmarks/costs.py``).
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from benchmarks import load
+from benchmarks import costs, load
 from benchmarks.hub import Hub, running_hub
 from benchmarks.table import Row, markdown
 from procedures_app import signatures
 
 TENANT = "bench"
 PROBLEMS = 10_000
-ASKED, READY_SECONDS, SECONDS = 400, 300.0, 10.0
+ASKED, READY_SECONDS, SECONDS = 400, 300.0, 6.0
 TYPES = ["TimeoutError", "ConnectionRefusedError", "ValueError", "KeyError", "PermissionError", "OperationalError"]
 SYLLABLES = ["ba", "dor", "fen", "gil", "hap", "jor", "kel", "lim", "mun", "nor", "pax", "rin", "sol", "tum", "vex"]
 LOOK_UP = """SELECT id FROM knowledge_base
@@ -140,22 +141,23 @@ def floor(app: psycopg.Connection[Any], asked: list[str]) -> list[float]:
     return sorted(taken[len(asked) :])
 
 
-def http_row(hub: Hub, what: str, requests: list[bytes], beside: list[float]) -> Row:
+def http_row(hub: Hub, what: str, requests: list[bytes], floor: load.Result) -> Row:
+    result = asked_over_http(hub, requests)
+    note = f"p95 {result.percentile(0.95):.1f} ms"
+    note += f", {result.failed} FAILED" if result.failed else ""
+    return Row(what, result.percentile(0.5), "ms p50", floor.percentile(0.5), costs.STORE, note=note)
+
+
+def asked_over_http(hub: Hub, requests: list[bytes]) -> load.Result:
     def ask(client: int, n: int) -> bytes:
         return requests[n % len(requests)]
 
-    load.run(hub.port, ask, clients=1, seconds=2)
-    result = load.run(hub.port, ask, clients=1, seconds=SECONDS)
-    note = f"p95 {result.percentile(0.95):.1f} ms"
-    note += f", {result.failed} FAILED" if result.failed else ""
-    return Row(
-        what,
-        result.percentile(0.5),
-        "ms p50",
-        beside[len(beside) // 2],
-        f"look-up of the signature in SQL, p95 {beside[int(0.95 * len(beside))]:.2f} ms",
-        note=note,
-    )
+    load.run(hub.port, ask, clients=1, seconds=1)
+    return load.run(hub.port, ask, clients=1, seconds=SECONDS)
+
+
+def stored(number: int) -> dict[str, Any]:
+    return {"key": f"said-{number}", "value": {"said": word(random.Random(number))}, "scope": "tenant"}
 
 
 def right(hub: Hub, key: str, texts: list[str], known: list[str]) -> float:
@@ -167,8 +169,8 @@ def right(hub: Hub, key: str, texts: list[str], known: list[str]) -> float:
     return found / len(texts)
 
 
-def rows(hub: Hub, count: int) -> Iterator[Row]:
-    key, known = hub.key(tenant=TENANT), problems(count)
+def rows(hub: Hub, key: str, count: int) -> Iterator[Row]:
+    known = problems(count)
     with psycopg.connect(hub.database_url("owner"), autocommit=True) as owner:
         fill(hub, key, owner, known)
     chance = random.Random(34)
@@ -178,24 +180,68 @@ def rows(hub: Hub, count: int) -> Iterator[Row]:
     with psycopg.connect(hub.database_url("app"), autocommit=True) as app:
         app.execute("SELECT set_config('memoryhub.tenant', %s, false)", [TENANT])
         beside = floor(app, exact)
+    yield Row("look-up of a signature in SQL alone", beside[len(beside) // 2], "ms p50")
+    plain = asked_over_http(hub, [load.request_bytes("/memory/context/store", key, stored(n)) for n in range(ASKED)])
+    yield Row("plain store", plain.percentile(0.5), "ms p50", note=f"p95 {plain.percentile(0.95):.1f} ms")
     for what, path, texts in (
         ("match of a known error", "knowledge/match", exact),
         ("match of an error like a known one", "knowledge/match", alike),
         ("capture of a known error", "errors", exact),
     ):
         requests = [load.request_bytes(f"/memory/{path}", key, {"message": text}) for text in texts]
-        yield http_row(hub, f"{what} among {count:,} problems", requests, beside)
+        yield http_row(hub, what, requests, plain)
     signature_of = [signatures.read(text).signature for text in exact]
-    shares = [right(hub, key, texts[:100], signature_of[:100]) for texts in (exact, alike)]
+    shares = [right(hub, key, texts[:50], signature_of[:50]) for texts in (exact, alike)]
     print(f"The right problem comes first: known {shares[0]:.0%}, like a known one {shares[1]:.0%} (words alone tell).")
+
+
+def measure_costs(key: str, count: int, turns: int) -> dict[str, costs.Cost]:
+    sent = costs.set_up()
+    caller, known, chance = costs.Caller(key), problems(count), random.Random(35)
+    kept = caller.post("/memory/knowledge", {"title": "A note", "content": {"text": "Kept."}})["knowledge"]["id"]
+
+    def said(like: bool) -> dict[str, str]:
+        one = chance.choice(known)
+        return {"message": message(chance, reworded(chance, one) if like else one)}
+
+    def note(turn: int) -> dict[str, Any]:
+        return {"title": f"How to {word(chance)} {turn}", "content": {"text": f"{word(chance)} first, then the rest."}}
+
+    return costs.measured(
+        {
+            costs.STORE: lambda turn: caller.post("/memory/context/store", stored(turn)),
+            "match of a known error": lambda turn: caller.post("/memory/knowledge/match", said(like=False)),
+            "match of an error like a known one": lambda turn: caller.post("/memory/knowledge/match", said(like=True)),
+            "capture of a known error": lambda turn: caller.post("/memory/errors", said(like=False)),
+            "capture of an error like a known one": lambda turn: caller.post("/memory/errors", said(like=True)),
+            "capture of knowledge": lambda turn: caller.post("/memory/knowledge", note(turn)),
+            "read of knowledge": lambda turn: caller.get(f"/memory/knowledge/{kept}"),
+            "search of knowledge": lambda turn: caller.post(
+                "/memory/knowledge/search", {"query": f"{word(chance)} {word(chance)}"}
+            ),
+        },
+        turns,
+        sent,
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--problems", type=int, default=PROBLEMS)
+    parser.add_argument("--turns", type=int, default=60)
+    parser.add_argument("--costs", metavar="KEY", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
+    if chosen.costs:
+        costs.tell(measure_costs(chosen.costs, chosen.problems, chosen.turns))
+        return
     with running_hub(MEMORYHUB_RATES__PER_KEY_PER_MINUTE="0") as hub:
-        print(markdown(list(rows(hub, chosen.problems))))
+        key = hub.key(tenant=TENANT)
+        found = list(rows(hub, key, chosen.problems))
+        cpu = costs.of_module("benchmarks.knowledge", hub, key, chosen.turns)
+    print(f"\nOver HTTP, one client, {chosen.problems:,} problems:\n")
+    print(markdown(found))
+    print("\nProcessor time of a request:\n")
+    print(markdown(cpu))
 
 
 if __name__ == "__main__":

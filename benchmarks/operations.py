@@ -1,8 +1,9 @@
 """``python -m benchmarks.operations``: what consulting memory before work costs, and what its guard costs the others.
 
-Begin and finish over HTTP by several clients, beside plain stores of the same size in turns of the same run. The
-history that ``begin`` searches is filled before. The guard before every writing door is measured in one process: full
-requests to store with it and without it in turns, while nothing is enforced; the median of the differences counts.
+Begin and finish over HTTP by several clients, beside plain stores of the same size in turns of the same run; then what
+each costs in processor time, in one process (``benchmarks/costs.py``). The history that ``begin`` searches is filled
+before. The guard before every writing door is measured there too: full requests to store with it and without it in
+turns, while nothing is enforced; the median of the differences counts.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import http_rows
+from benchmarks import costs, http_rows
 from benchmarks.hub import ROOT, Hub, running_hub
 from benchmarks.load import Result
 from benchmarks.table import Row, markdown
@@ -63,6 +64,28 @@ def consult(client: Client, number: int, taken: Latencies) -> None:
     begun = timed("begin", taken, lambda: client.post("/memory/operations/begin", task(number)))
     end = {"consultation_token": begun["consultation_token"], "success": bool(number % 5), "result": {"n": number}}
     timed("finish", taken, lambda: client.post("/memory/operations/finish", end))
+
+
+def remember(client: Client, number: int, taken: Latencies) -> None:
+    done = task(number)
+    work = {"action": done["task"], "kind": done["kind"], "input": CONTEXT, "success": bool(number % 5)}
+    client.post("/memory/work-history", work | {"output": {"n": number}})
+
+
+def fill(hub: Hub, key: str, size: Size) -> None:
+    """The history, by all clients together."""
+
+    def run(first: int) -> None:
+        client = Client(hub, key)
+        for number in range(first, size.history, size.clients):
+            remember(client, number, {})
+
+    threads = [threading.Thread(target=run, args=(first,)) for first in range(size.clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    http_rows.wait_for_relay(hub)
 
 
 def store(client: Client, number: int, taken: Latencies) -> None:
@@ -108,10 +131,7 @@ def together(results: list[Result]) -> Result:
 
 
 def rows(hub: Hub, key: str, size: Size) -> list[Row]:
-    filler = Client(hub, key)
-    for number in range(size.history):
-        consult(filler, number, {})
-    http_rows.wait_for_relay(hub)
+    fill(hub, key, size)
     found: dict[str, list[Result]] = {"begin": [], "finish": [], "store": []}
     for number in range(size.rounds):
         first = size.history + number * 100_000
@@ -120,11 +140,15 @@ def rows(hub: Hub, key: str, size: Size) -> list[Row]:
                 found[name].append(result)
     begin, finish, plain = (together(found[name]) for name in ("begin", "finish", "store"))
     made = [Row("begin and finish, pairs", finish.per_second, "/s", plain.per_second, "plain stores /s")]
-    for name, result in (("begin", begin), ("finish", finish)):
-        for share in (0.5, 0.95):
-            floor = plain.percentile(share)
-            made.append(Row(f"{name}, p{share * 100:.0f}", result.percentile(share), "ms", floor, "plain store"))
-    return made
+    return made + latency_rows({"begin": begin, "finish": finish}, plain)
+
+
+def latency_rows(results: dict[str, Result], plain: Result) -> list[Row]:
+    return [
+        Row(f"{name}, p{share * 100:.0f}", result.percentile(share), "ms", plain.percentile(share), costs.STORE)
+        for name, result in results.items()
+        for share in (0.5, 0.95)
+    ]
 
 
 def guard_rows(hub: Hub, key: str, pairs: int) -> list[Row]:
@@ -180,23 +204,59 @@ def measure_guard(key: str, pairs: int) -> dict[str, float]:
     }
 
 
+def measure_costs(key: str, turns: int) -> dict[str, costs.Cost]:
+    sent = costs.set_up()
+    caller = costs.Caller(key)
+    begun: dict[str, Any] = {}
+
+    def plain(turn: int) -> None:
+        entry = {"key": f"cost-{turn}", "value": task(turn), "layer": "long_term", "scope": "tenant"}
+        caller.post("/memory/context/store", entry)
+
+    def begin(turn: int) -> None:
+        begun.update(caller.post("/memory/operations/begin", task(5_000_000 + turn)))
+
+    def finish(turn: int) -> None:
+        end = {"consultation_token": begun["consultation_token"], "success": bool(turn % 5), "result": {"n": turn}}
+        caller.post("/memory/operations/finish", end)
+
+    def embed(turn: int) -> None:
+        within = "\nchanges: Added memory integration; changes: Fixed auth bug; risk level: medium"
+        asked = f"{task(7_000_000 + turn)['task']}"
+        embeddings.embed_queries([asked, asked + within])
+
+    from memoryhub.search import embeddings
+
+    named = {costs.STORE: plain, "begin": begin, "finish": finish, "of begin: the model, two texts": embed}
+    return costs.measured(named, turns, sent)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--clients", type=int, default=4)
-    parser.add_argument("--seconds", type=float, default=8)
-    parser.add_argument("--history", type=int, default=2000, help="operations before the measurement")
-    parser.add_argument("--pairs", type=int, default=2000)
+    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--history", type=int, default=2000, help="pieces of work before the measurement")
+    parser.add_argument("--pairs", type=int, default=500)
+    parser.add_argument("--turns", type=int, default=100)
     parser.add_argument("--guard", metavar="KEY", help=argparse.SUPPRESS)
+    parser.add_argument("--costs", metavar="KEY", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.guard:
         print(json.dumps(measure_guard(chosen.guard, chosen.pairs)))
         return
+    if chosen.costs:
+        costs.tell(measure_costs(chosen.costs, chosen.turns))
+        return
     with running_hub(MEMORYHUB_RATES__PER_KEY_PER_MINUTE="0") as hub:
         key = hub.key(agent="deploy-bot")
         found = rows(hub, key, Size(chosen.rounds, chosen.clients, chosen.seconds, chosen.history))
-        found += guard_rows(hub, key, chosen.pairs)
+        cpu = costs.of_module("benchmarks.operations", hub, key, chosen.turns)
+        cpu += guard_rows(hub, key, chosen.pairs)
+    print(f"Over HTTP, {chosen.clients} clients, {chosen.history:,} pieces of work in the history:\n")
     print(markdown(found))
+    print("\nProcessor time of a request:\n")
+    print(markdown(cpu))
 
 
 if __name__ == "__main__":

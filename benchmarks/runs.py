@@ -2,16 +2,19 @@
 
 Several clients over HTTP, each with a run of its own at a time: ``next``, then ``complete`` with evidence, to the end
 of the run; then the next run. A step is one ``next`` and one ``complete``; starting runs is part of what is measured.
+Then what each costs in processor time, in one process (``benchmarks/costs.py``).
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import astuple
 from typing import Any
 
+from benchmarks import costs
 from benchmarks.hub import Hub, running_hub
 from benchmarks.load import Result
-from benchmarks.operations import Client, Latencies, Size, store, timed, together, turn
+from benchmarks.operations import Client, Latencies, Size, latency_rows, store, task, timed, together, turn
 from benchmarks.table import Row, markdown
 
 NAME, STEPS = "bench", 8
@@ -54,22 +57,67 @@ def rows(hub: Hub, key: str, size: Size) -> list[Row]:
     results = {name: together(all_of) for name, all_of in found.items()}
     plain = results["store"]
     made = [Row("steps (next and complete)", results["complete"].per_second, "/s", plain.per_second, "plain stores /s")]
-    for name in ("start", "next", "complete"):
-        for share in (0.5, 0.95):
-            floor = plain.percentile(share)
-            made.append(Row(f"{name}, p{share * 100:.0f}", results[name].percentile(share), "ms", floor, "plain store"))
-    return made
+    return made + latency_rows({name: results[name] for name in ("start", "next", "complete")}, plain)
+
+
+class Follower:
+    """Takes one step of a run at each turn; a new run where the last one is over."""
+
+    def __init__(self, caller: costs.Caller) -> None:
+        self.caller = caller
+        self.run: str = ""
+        self.left = 0
+        self.found: dict[str, Any] = {}
+
+    def store(self, turn: int) -> None:
+        entry = {"key": f"cost-{turn}", "value": task(turn), "layer": "long_term", "scope": "tenant"}
+        self.caller.post("/memory/context/store", entry)
+
+    def start(self, turn: int) -> None:
+        begun = {"procedure": NAME, "inputs": {"service": f"service-{turn}"}}
+        run = self.caller.post("/memory/runs", begun)["id"]
+        if not self.left:
+            self.run, self.left = run, STEPS
+
+    def take(self, turn: int) -> None:
+        self.found = self.caller.post(f"/memory/runs/{self.run}/next", {})
+
+    def complete(self, turn: int) -> None:
+        done = {"lease": self.found["lease"]["token"], "evidence": EVIDENCE}
+        self.caller.post(f"/memory/runs/{self.run}/steps/{self.found['step']['id']}/complete", done)
+        self.left -= 1
+
+
+def measure_costs(key: str, turns: int) -> dict[str, costs.Cost]:
+    sent = costs.set_up()
+    at = Follower(costs.Caller(key))
+    found = costs.measured(
+        {costs.STORE: at.store, "start": at.start, "next": at.take, "complete": at.complete}, turns, sent
+    )
+    taken, done = found["next"], found["complete"]
+    both = [one + other for one, other in zip(astuple(taken), astuple(done), strict=True)]
+    return found | {"a step (next and complete)": costs.Cost(*both)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--clients", type=int, default=4)
-    parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--turns", type=int, default=100)
+    parser.add_argument("--costs", metavar="KEY", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
+    if chosen.costs:
+        costs.tell(measure_costs(chosen.costs, chosen.turns))
+        return
     with running_hub(MEMORYHUB_RATES__PER_KEY_PER_MINUTE="0") as hub:
         key = hub.key(agent="deploy-bot")
-        print(markdown(rows(hub, key, Size(chosen.rounds, chosen.clients, chosen.seconds, history=0))))
+        found = rows(hub, key, Size(chosen.rounds, chosen.clients, chosen.seconds, history=0))
+        cpu = costs.of_module("benchmarks.runs", hub, key, chosen.turns)
+    print(f"Over HTTP, {chosen.clients} clients, {STEPS} steps a run:\n")
+    print(markdown(found))
+    print("\nProcessor time of a request:\n")
+    print(markdown(cpu))
 
 
 if __name__ == "__main__":

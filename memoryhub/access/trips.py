@@ -48,9 +48,17 @@ def one_call(statement: str, params: Sequence[Any], *, principal: Principal) -> 
         return list(prepared.fetchall())
 
 
-def together(statements: Sequence[Statement]) -> None:
-    """Carries out statements that answer nothing, in one message. Must run inside a transaction, behind its walls."""
+def together(statements: Sequence[Statement]) -> list[int]:
+    """Carries out statements that answer nothing, in one message; how many rows each of them changed.
+
+    Must run inside a transaction, behind its walls.
+    """
     assert connection.in_atomic_block, "they commit together"
-    if statements:
-        with connection.cursor() as cursor:
-            cursor.execute("; ".join(cursor.mogrify(*statement) for statement in statements))
+    if not statements:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("; ".join(cursor.mogrify(*statement) for statement in statements))
+        changed = [cursor.rowcount]
+        while cursor.nextset():
+            changed.append(cursor.rowcount)
+    return changed

@@ -53,7 +53,8 @@ WRITTEN: tuple[str, ...] = (
 
 def answer(shown: Knowledge, principal: Principal, **more: Any) -> Response:
     """One piece of knowledge with its solutions; its version is the ETag."""
-    found = knowledge.solutions_of(shown, principal=principal)
+    without = more.get("created") and not shown.solution
+    found = [] if without else knowledge.solutions_of(shown, principal=principal)
     body = {"success": True, **more, "knowledge": with_solutions(shown, found)}
     return Response(body, headers={"ETag": f'"{shown.version}"'})
 

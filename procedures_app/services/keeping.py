@@ -123,12 +123,20 @@ def keep(
     return written_down(knowledge, solutions, principal=principal, did=did, reason=reason, also=also)
 
 
+def complete(knowledge: Knowledge) -> Knowledge:
+    """With what a row says that has no solution yet, before it is inserted."""
+    knowledge.text = searchable(knowledge, [])
+    mirror(knowledge, [])
+    return knowledge
+
+
 def first_kept(
     knowledge: Knowledge, solutions: Sequence[Solution], *, principal: Principal, reason: str = ""
 ) -> Knowledge:
-    """Version 1 of a row that was just inserted."""
-    knowledge.text = searchable(knowledge, solutions)
-    knowledge.save(update_fields=["text", *mirror(knowledge, solutions)])
+    """Version 1 of a row that was just inserted, as ``complete`` left it."""
+    if solutions:
+        knowledge.text = searchable(knowledge, solutions)
+        knowledge.save(update_fields=["text", *mirror(knowledge, solutions)])
     return written_down(knowledge, solutions, principal=principal, did="captured", reason=reason, also=None)
 
 

@@ -93,7 +93,7 @@ def plain(new: Knowledge, solution: str, principal: Principal) -> Captured:
     if known is not None:
         add_to(known, new, solution, principal)
         return Captured(known, created=False)
-    new.save(force_insert=True)
+    keeping.complete(new).save(force_insert=True)
     return Captured(begun(new, solution, principal), created=True)
 
 
@@ -129,7 +129,7 @@ def problem(new: Knowledge, solution: str, principal: Principal, reason: str = "
     for _ in range(MOST_TRIES):
         known = known_as(new.problem_signature or "", rows)
         if known is None:
-            Knowledge.objects.bulk_create([new], ignore_conflicts=True)
+            Knowledge.objects.bulk_create([keeping.complete(new)], ignore_conflicts=True)
             known = known_as(new.problem_signature or "", rows)
         if known is not None and known.pk == new.pk:
             return Captured(begun(new, solution, principal, reason), created=True)

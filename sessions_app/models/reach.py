@@ -23,6 +23,16 @@ def conversation_reach(principal: Principal, prefix: str = "") -> Q:
     return reach
 
 
+def reaches(principal: Principal, tenant_id: str, user_id: str | None, session_id: str | None) -> bool:
+    """``conversation_reach`` of one conversation that is at hand, for a caller inside its tenant; others: False."""
+    if principal.tenant_id != tenant_id:
+        return False
+    if sees_everything(principal) or (principal.named_user is None and principal.is_admin):
+        return True
+    opened = principal.named_session if not principal.bound_user else None
+    return user_id is None or user_id == (principal.named_user or "") or bool(opened and session_id == opened)
+
+
 class ConversationQuerySet(TenantQuerySet):
     """For models with ``user_id`` and the text ``session_id``."""
 

@@ -46,6 +46,7 @@ def test_several_go_together():
         "VALUES (gen_random_uuid(), 'a', %(agent)s, %(name)s, true, now())"
     )
     with behind_walls(CALLER):
-        together([])
-        together([(statement, {"agent": f"a{n}", "name": "50 % off; %s"}) for n in range(2)])
+        assert together([]) == []
+        made = [(statement, {"agent": f"a{n}", "name": "50 % off; %s"}) for n in range(2)]
+        assert together([*made, ("UPDATE memory_agents SET active = false WHERE agent_id <> %s", ["-"])]) == [1, 1, 2]
     assert one_trip("SELECT name FROM memory_agents", [], principal=CALLER) == [("50 % off; %s",)] * 2

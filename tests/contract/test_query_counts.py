@@ -1,6 +1,9 @@
-"""Lists cost the same number of statements however many rows they show."""
+"""Lists cost the same number of statements however many rows they show, and what agents ask most takes few."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -10,6 +13,7 @@ from memoryhub.openapi import good_answer
 from tests.contract.calls import Call
 from tests.contract.described import operation, resolved
 from tests.contract.recipes import RECIPES, Recipe
+from tests.contract.recipes.runs import STEP, new_run
 from tests.contract.routes import Route, api_routes
 from tests.contract.world import World
 
@@ -60,3 +64,53 @@ def is_list(route: Route) -> bool:
     content = good_answer(operation(route))["content"]
     members = resolved(content["application/json"]["schema"]).get("properties", {})
     return any(members.get(name, {}).get("type") == "array" for name in ROWS)
+
+
+# -- what agents ask most ------------------------------------------------------------------------------
+
+#: Statements of one request, those of the test's savepoints and of putting the walls back among them. Lower a limit
+#: that is not reached any more; a higher one needs a reason.
+LIMITS = {
+    "begin": 9,
+    "finish": 9,
+    "guidance": 8,
+    "record work": 7,
+    "match": 17,
+    "capture an error": 8,
+    "capture knowledge": 11,
+    "next": 7,
+    "complete": 7,
+}
+
+
+def test_what_agents_ask_most_takes_few_statements(ours: World):
+    taken: dict[str, int] = {}
+    for _ in range(3):  # the first requests of a process read what the following remember, for some seconds
+        for name, call in asked_most(ours):
+            with CaptureQueriesContext(connection) as captured:
+                call()
+            taken[name] = min(len(captured), taken.get(name, len(captured)))
+    assert {name: count for name, count in taken.items() if count > LIMITS[name]} == {}
+
+
+def asked_most(world: World) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """In the order in which an agent asks them."""
+    known = f"TimeoutError: {world.marker} gave up after 30 s"
+    token = world.post("operations/begin", task="Deploy the backend", kind="deployment")["consultation_token"]
+    world.post("errors", message=known)
+    world.post("errors", message=known)
+    yield (
+        "begin",
+        lambda: world.post("operations/begin", task="Deploy the backend", kind="deployment", context={"n": 1}),
+    )
+    yield "finish", lambda: world.post("operations/finish", consultation_token=token, success=True, result={"n": 1})
+    yield "guidance", lambda: world.post("guidance", task="Deploy the backend", kind="deployment")
+    yield "record work", lambda: world.post("work-history", action="Deploy the backend", kind="deployment")
+    yield "match", lambda: world.post("knowledge/match", message=known)
+    yield "capture an error", lambda: world.post("errors", message=known)
+    yield "capture knowledge", lambda: world.post("knowledge", title=world.name("note"), content={"text": "It works."})
+    run = new_run(world)
+    yield "next", lambda: world.post(f"runs/{run}/next")
+    lease = world.post(f"runs/{run}/next")["lease"]["token"]
+    done = {"lease": lease, "evidence": {"seen": "yes"}}
+    yield "complete", lambda: world.post(f"runs/{run}/steps/{STEP}/complete", **done)

@@ -17,13 +17,14 @@ from django.db import connection
 
 from memoryhub.access.exceptions import NotFound
 from memoryhub.access.principals import Principal
-from memoryhub.access.trips import together
+from memoryhub.access.trips import Statement, together
 from memoryhub.access.walls import behind_walls
 from memoryhub.sync.services import outbox
 from memoryhub.sync.services.outbox import Change
 from procedures_app.exceptions import RunMoved
 from procedures_app.models import Run, RunEvent, StepRun
 from procedures_app.services.runs import rows
+from sessions_app.models.reach import reaches
 
 Status = StepRun.Status
 OVER = frozenset({Run.Status.COMPLETED, Run.Status.FAILED, Run.Status.ROLLED_BACK, Run.Status.CANCELLED})
@@ -45,6 +46,7 @@ class HeldRun:
     principal: Principal
     above: HeldRun | None
     family: list[HeldRun]
+    puts: list[Statement] = field(default_factory=list)
     events: list[RunEvent] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
     #: False where only something is noted that did not move the run: decisions made on sight of it stay good.
@@ -83,9 +85,8 @@ class HeldRun:
         return {"inputs": self.run.inputs, "steps": given}
 
     def put(self, step: StepRun, **fields: Any) -> None:
-        """Changes a step, if it stands as it was read."""
-        if not rows.step_changed(step, fields):
-            raise RunMoved
+        """Changes a step; written at the end of the turn, if it stands as it was read."""
+        self.puts.append(rows.step_change(step, fields))
         for name, value in fields.items():
             setattr(step, name, value)
 
@@ -123,18 +124,23 @@ class HeldRun:
         return found or lock(run_id, self.principal, self)
 
     def write(self) -> None:
-        """Writes what changed, as the run's next version, and announces it."""
+        """Writes what changed, as the run's next version, and announces it. Raises RunMoved."""
+        written = together([*self.puts, *self.changes()])
+        if any(count != 1 for count in written[: len(self.puts)]):
+            raise RunMoved
+        self.puts, self.changed, self.events = [], set(), []
+
+    def changes(self) -> list[Statement]:
         if not self.changed:
-            return
+            return []
         if self.moved:
             self.change(version=self.run.version + 1, updated_at=self.now)
-        written = [rows.run_change(self.run, sorted(self.changed))]
-        if self.events:
-            written.append(rows.new_events(self.events))
-        if self.moved:
-            written += outbox.announcements([announcement(self.run)], principal=self.principal)
-        together(written)
-        self.changed, self.events = set(), []
+        announced = [announcement(self.run)] if self.moved else []
+        return [
+            rows.run_change(self.run, sorted(self.changed)),
+            *([rows.new_events(self.events)] if self.events else []),
+            *outbox.announcements(announced, principal=self.principal),
+        ]
 
 
 def announcement(run: Run) -> Change:
@@ -164,17 +170,30 @@ def holder(principal: Principal) -> str:
 def holding(run_id: UUID, *, principal: Principal) -> Iterator[HeldRun]:
     """One turn: a transaction in which the run is locked, written at its end. Raises NotFound."""
     with behind_walls(principal):
-        found = Run.objects.visible_to(principal).filter(pk=run_id).values_list("tenant_id", "parent_id").first()
-        if found is None:
-            raise NotFound("There is no run of that id that you may see.")
-        tenant_id, parent_id = found
-        caller = principal.within(tenant_id)
-        with behind_walls(caller):
-            above = lock_above(parent_id, caller) if parent_id else None
-            held = lock(run_id, caller, above)
+        held = usual(run_id, principal) or any_other(run_id, principal)
+        with behind_walls(held.principal):
             yield held
             for one in held.family:
                 one.write()
+
+
+def usual(run_id: UUID, principal: Principal) -> HeldRun | None:
+    """A run of the caller's tenant that stands below no other, locked as it is looked for; None for any other."""
+    run = rows.locked(run_id, topmost=True) if principal.tenant_id else None
+    if run is None or not reaches(principal, run.tenant_id, run.user_id, run.session_id):
+        return None
+    return hold(run, principal, None)
+
+
+def any_other(run_id: UUID, principal: Principal) -> HeldRun:
+    """Raises NotFound."""
+    found = Run.objects.visible_to(principal).filter(pk=run_id).values_list("tenant_id", "parent_id").first()
+    if found is None:
+        raise NotFound("There is no run of that id that you may see.")
+    tenant_id, parent_id = found
+    caller = principal.within(tenant_id)
+    with behind_walls(caller):
+        return lock(run_id, caller, lock_above(parent_id, caller) if parent_id else None)
 
 
 def lock_above(parent_id: UUID, principal: Principal) -> HeldRun:
@@ -186,6 +205,12 @@ def lock_above(parent_id: UUID, principal: Principal) -> HeldRun:
 
 def lock(run_id: UUID, principal: Principal, above: HeldRun | None) -> HeldRun:
     run = rows.locked(run_id)
+    if run is None:
+        raise Run.DoesNotExist
+    return hold(run, principal, above)
+
+
+def hold(run: Run, principal: Principal, above: HeldRun | None) -> HeldRun:
     # after the lock: what they were before it, somebody else has changed meanwhile
     found, now = rows.steps_of(run)
     run.at_hand = found

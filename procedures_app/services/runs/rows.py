@@ -66,15 +66,16 @@ def run_statement() -> str:
         JOIN procedure_versions v ON v.id = r.procedure_version_id
         LEFT JOIN memory_operations o ON o.id = r.operation_id
         LEFT JOIN procedure_step_runs s ON s.id = r.parent_id
-        WHERE r.id = %s FOR UPDATE OF r"""
+        WHERE r.id = %s AND (r.parent_id IS NULL OR NOT %s) FOR UPDATE OF r"""
 
 
-def locked(run_id: UUID) -> Run:
+def locked(run_id: UUID, *, topmost: bool = False) -> Run | None:
+    """``topmost``: only a run that stands below no other."""
     with connection.cursor() as cursor:
-        cursor.execute(run_statement(), [run_id])
+        cursor.execute(run_statement(), [run_id, topmost])
         row = cursor.fetchone()
     if row is None:
-        raise Run.DoesNotExist
+        return None
     of_run, procedure, version, operation, parent, _ = cut(row, Run, Procedure, ProcedureVersion, Operation, StepRun)
     run = made(Run, of_run)
     run.procedure, run.procedure_version = made(Procedure, procedure), made(ProcedureVersion, version)
@@ -117,15 +118,11 @@ def assignments(model: type[Model], fields: Mapping[str, Any]) -> tuple[str, lis
     return ", ".join(named), [prepared(model, name, value) for name, value in fields.items()]
 
 
-def step_changed(step: StepRun, fields: Mapping[str, Any]) -> bool:
-    """Whether it stood as it was read, and was changed."""
+def step_change(step: StepRun, fields: Mapping[str, Any]) -> Statement:
+    """Changes no row where it does not stand as it was read."""
     said, values = assignments(StepRun, fields)
     where = "WHERE id = %s AND status = %s AND lease_token = %s"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE procedure_step_runs SET {said} {where}", [*values, step.pk, step.status, step.lease_token]
-        )
-        return bool(cursor.rowcount == 1)
+    return f"UPDATE procedure_step_runs SET {said} {where}", [*values, step.pk, step.status, step.lease_token]
 
 
 def run_change(run: Run, names: Iterable[str]) -> Statement:

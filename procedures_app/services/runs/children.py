@@ -25,9 +25,12 @@ def child_of(held: HeldRun, step: StepRun) -> HeldRun | None:
     """
     found = Run.objects.filter(parent=step).exclude(status__in=OVER).values_list("pk", flat=True).first()
     if found is not None:
-        if step.status != Status.IN_PROGRESS:  # a question about the step was answered with no
+        if step.status == Status.READY:  # a question about the step was answered with no
             held.put(step, status=Status.IN_PROGRESS)
         return held.below(found)
+    if held.run.undoing:  # it tells when it ends; nothing is begun in order to be undone
+        moving.not_undone(held, step, "There is no run to roll back.")
+        return None
     moving.begun(held, step, status=Status.IN_PROGRESS, lease_expires_at=None)
     try:
         return started(held, step)

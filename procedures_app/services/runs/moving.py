@@ -206,13 +206,40 @@ def roll_back(held: HeldRun, why: str) -> None:
 
 
 def undo_before(held: HeldRun, position: float) -> None:
-    left = [one for one in held.steps if one.status == Status.DONE and one.definition.rollback]
-    step = max((one for one in left if one.position < position), key=lambda one: one.position, default=None)
+    left = [one for one in held.steps if one.status == Status.DONE]
+    before = sorted((one for one in left if one.position < position), key=lambda one: one.position, reverse=True)
+    step = next((one for one in before if undoable(held, one)), None)
     if step is not None:
         held.put(step, attempts=0, deadline_at=None, error="")
         open_step(held, step)
+        undo_child(held, step)
         return
-    end(held, Run.Status.FAILED if left else Run.Status.ROLLED_BACK, held.run.outcome_reason)
+    stayed = any(one.definition.rollback or one.error for one in left)
+    end(held, Run.Status.FAILED if stayed else Run.Status.ROLLED_BACK, held.run.outcome_reason)
+
+
+def undoable(held: HeldRun, step: StepRun) -> bool:
+    """Whether the step says how, or a step of the procedure that it stands for does."""
+    if step.definition.rollback:
+        return True
+    child = completed_child(held, step)
+    return child is not None and any(one.status == Status.DONE and undoable(child, one) for one in child.steps)
+
+
+def completed_child(held: HeldRun, step: StepRun) -> HeldRun | None:
+    if step.definition.kind != StepKind.PROCEDURE:
+        return None
+    completed = Run.objects.filter(parent=step, status=Run.Status.COMPLETED).order_by("-started_at")
+    run_id = completed.values_list("pk", flat=True).first()
+    return None if run_id is None else held.below(run_id)
+
+
+def undo_child(held: HeldRun, step: StepRun) -> None:
+    """A procedure whose step does not say how is undone step by step: its run is open again, until that is done."""
+    child = None if step.definition.rollback else completed_child(held, step)
+    if child is not None:
+        child.change(status=Run.Status.ROLLING_BACK, finished_at=None, compliant=None)
+        roll_back(child, held.run.outcome_reason)
 
 
 def undone(held: HeldRun, step: StepRun, note: str) -> None:
@@ -261,6 +288,9 @@ def withdraw_questions(held: HeldRun) -> None:
 def tell_above(held: HeldRun, above: HeldRun) -> None:
     step = held.carried_out
     assert step is not None
+    if above.run.undoing:
+        tell_undone(held, above, step)
+        return
     if above.over or not takes_result(above, step):
         return
     if held.run.status == Run.Status.COMPLETED:
@@ -271,6 +301,20 @@ def tell_above(held: HeldRun, above: HeldRun) -> None:
         failed(
             above, step, f"{held.run.procedure.name} {held.run.get_status_display().lower()}: {held.run.outcome_reason}"
         )
+
+
+def tell_undone(held: HeldRun, above: HeldRun, step: StepRun) -> None:
+    """What a child leaves in place stays, as where a step's own roll-back is given up; the others are still undone."""
+    if above.over or above.current is not step:
+        return
+    approval = asking.pending(step) if step.status == Status.WAITING else None
+    if approval is not None:
+        asking.close(above, step, approval, Approval.Status.WITHDRAWN, decided_at=above.now)
+    status = held.run.get_status_display().lower()
+    if held.run.status == Run.Status.ROLLED_BACK:
+        undone(above, step, f"{held.run.procedure.name} {status}")
+    else:
+        not_undone(above, step, f"{held.run.procedure.name} {status}: {held.run.outcome_reason}")
 
 
 def takes_result(held: HeldRun, step: StepRun) -> bool:

@@ -87,9 +87,11 @@ def otherwise(step: StepRun) -> Work:
 
 
 def rolling_back(step: StepRun) -> Work:
+    """A procedure that does not say how is undone by the run that carried it out."""
     written, undo = step.definition, step.definition.rollback or {}
+    by_child = written.kind == StepKind.PROCEDURE and not undo
     return Work(
-        kind=undo.get("kind", StepKind.INSTRUCTION),
+        kind=StepKind.PROCEDURE if by_child else undo.get("kind", StepKind.INSTRUCTION),
         title=undo.get("title") or f"Roll back: {written.title}",
         instruction=undo.get("instruction", ""),
         fields=[],

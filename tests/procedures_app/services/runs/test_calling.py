@@ -156,6 +156,17 @@ def test_a_call_may_undo_a_step(server: Server):
     assert server.got[0]["headers"]["Idempotency-Key"].endswith("-undo-1")
 
 
+def test_a_call_may_undo_a_step_of_a_procedure_in_a_procedure(server: Server):
+    undo = {"title": "Remove it", "kind": "http", "request": {"method": "POST", "url": f"{server.place}/remove"}}
+    publish({"id": "make", "rollback": undo}, name="inner")
+    run_id = started({"id": "inner", "kind": "procedure", "procedure": "inner"}, {"id": "s", "on_failure": "roll_back"})
+    do(run_id)
+    runs.fail(run_id, "s", principal=ADA, lease=take(run_id).lease_token or 0, error="x")
+    assert runs.next_step(run_id, principal=ADA).state == "busy"
+    assert upkeep_now()["called"] == 1
+    assert (run_of(run_id).status, [got["path"] for got in server.got]) == ("rolled_back", ["/remove"])
+
+
 def test_several_calls_at_a_time(server: Server):
     publish(calling_step(server), inputs=[{"name": "ref", "type": "text", "required": True}])
     ids = [runs.start("ship-it", principal=ADA, inputs={"ref": "v7"}).pk for _ in range(12)]

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from memoryhub.access.exceptions import Forbidden
+from memoryhub.access.principals import Principal
 from memoryhub.access.walls import behind_walls
 from procedures_app.exceptions import RunNotOpen, StepRequired
 from procedures_app.models import Run
@@ -212,3 +213,141 @@ def test_agents_of_a_step_are_those_of_the_procedure_that_carries_it_out():
     do(run_id, BEN)
     do(run_id, BEN)
     assert statuses(run_id) == ["done", "ready", "pending"]
+
+
+# -- rolling back -------------------------------------------------------------------------------------
+
+
+def undo(name: str, **fields: Any) -> dict[str, Any]:
+    return {"title": f"Undo {name}", "instruction": f"Undo {name}."} | fields
+
+
+INNER = ({"id": "compile", "rollback": undo("compile")}, {"id": "look"}, {"id": "sign", "rollback": undo("sign")})
+
+
+def rolling_back(build: dict[str, Any] = BUILD, *, inner: tuple[dict[str, Any], ...] = INNER) -> UUID:
+    """A run that is rolled back after its second step, a procedure, was done."""
+    publish(*inner, name="inner")
+    plan = {"id": "plan", "rollback": undo("plan")}
+    run_id = started(plan, build, {"id": "ship", "on_failure": "roll_back"})
+    for _ in range(1 + len(inner)):
+        do(run_id)
+    taken = take(run_id)
+    assert taken.step
+    assert taken.lease_token
+    runs.fail(run_id, taken.step.step_id, principal=ADA, lease=taken.lease_token, error="It broke.")
+    return run_id
+
+
+def undone_by(run_id: UUID, agent: Principal = ADA) -> list[str]:
+    """Takes and completes what there is; the instructions."""
+    done = []
+    while (found := runs.next_step(run_id, principal=agent)).state == "step":
+        done.append(found.instruction)
+        do(run_id, agent)
+    return done
+
+
+def test_a_completed_child_is_undone_in_reverse():
+    run_id = rolling_back()
+    child = child_of(run_id)
+    assert (run_of(run_id).status, statuses(run_id)) == ("rolling_back", ["done", "rolling_back", "failed"])
+    assert (child.status, child.finished_at, child.compliant) == ("rolling_back", None, None)
+    first = take(run_id)
+    assert (first.run.pk, first.todo and first.todo.undoing) == (child.pk, True)
+    assert runs.next_step(run_id, principal=BEN).state == "busy"
+    pass_time(301)  # whoever had it died
+    assert undone_by(run_id, BEN) == ["Undo sign.", "Undo compile.", "Undo plan."]
+    assert (run_of(run_id).status, statuses(run_id)) == ("rolled_back", ["rolled_back", "rolled_back", "failed"])
+    assert (run_of(child.pk).status, statuses(child.pk)) == ("rolled_back", ["rolled_back", "done", "rolled_back"])
+    assert run_of(child.pk).compliant is False
+    undoing = ["step.taken", "step.lapsed", *["step.taken", "step.rolled_back"] * 2, "run.rolled_back"]
+    assert events_of(child.pk)[-8:] == ["run.rolling_back", *undoing]
+
+
+def test_a_step_that_says_how_to_undo_its_procedure_is_undone_so():
+    run_id = rolling_back(BUILD | {"rollback": undo("all of it")})
+    assert undone_by(run_id) == ["Undo all of it.", "Undo plan."]
+    assert (run_of(run_id).status, child_of(run_id).status) == ("rolled_back", "completed")
+
+
+def test_a_child_with_nothing_to_undo_stays_as_it_is():
+    run_id = rolling_back(inner=({"id": "look"},))
+    assert undone_by(run_id) == ["Undo plan."]
+    assert statuses(run_id) == ["rolled_back", "done", "failed"]
+    assert (run_of(run_id).status, child_of(run_id).status) == ("rolled_back", "completed")
+
+
+def test_a_child_of_a_child_is_undone_too():
+    publish({"id": "deep", "rollback": undo("deep")}, name="innermost")
+    run_id = rolling_back(inner=({"id": "sub", "kind": "procedure", "procedure": "innermost"},))
+    assert undone_by(run_id) == ["Undo deep.", "Undo plan."]
+    with behind_walls(HUB):
+        assert set(Run.objects.values_list("status", flat=True)) == {"rolled_back"}
+
+
+def test_what_a_child_cannot_undo_stays_and_the_rest_is_undone():
+    run_id = rolling_back()
+    child = child_of(run_id)
+    lease = take(run_id).lease_token or 0
+    runs.fail(child.pk, "sign", principal=ADA, lease=lease, error="Cannot.")
+    assert run_of(run_id).status == "rolling_back"
+    assert runs.next_step(run_id, principal=ADA).state == "waiting"
+    decide(child.pk, decision="fail")
+    assert (run_of(child.pk).status, statuses(run_id)) == ("failed", ["rolling_back", "done", "failed"])
+    assert undone_by(run_id) == ["Undo plan."]
+    assert (run_of(run_id).status, statuses(run_id)) == ("failed", ["rolled_back", "done", "failed"])
+    assert steps_of(run_id)["build"].error.startswith("Not rolled back: inner failed")
+
+
+@pytest.mark.parametrize("refused_before", [False, True])
+def test_a_child_need_not_be_undone_where_a_person_says_so(refused_before: bool):
+    run_id = rolling_back()
+    child = child_of(run_id)
+    runs.ask_skip(run_id, "build", principal=ADA, reason="It may stay.")
+    if refused_before:
+        decide(run_id, approve=False)
+        assert statuses(run_id)[1] == "rolling_back"
+        assert take(run_id).instruction == "Undo sign."
+        runs.ask_skip(run_id, "build", principal=ADA, reason="It may stay.")
+    decide(run_id)
+    assert (run_of(child.pk).status, statuses(run_id)[1]) == ("cancelled", "done")
+    assert undone_by(run_id) == ["Undo plan."]
+    assert run_of(run_id).status == "failed"
+
+
+def test_a_child_that_is_undone_while_a_question_about_that_is_open_counts():
+    run_id = rolling_back(inner=INNER[:1])
+    taken = take(run_id)
+    approval = runs.ask_skip(run_id, "build", principal=ADA, reason="It may stay.")
+    said = {"principal": ADA, "lease": taken.lease_token or 0, "evidence": {}}
+    runs.complete(taken.run.pk, "compile", **said)  # type: ignore[arg-type]
+    assert reread(approval).status == "withdrawn"
+    assert statuses(run_id)[:2] == ["rolling_back", "rolled_back"]
+
+
+def test_a_child_that_is_cancelled_while_it_is_undone_stays():
+    run_id = rolling_back()
+    runs.cancel(child_of(run_id).pk, principal=BOSS, reason="It may stay.")
+    assert undone_by(run_id) == ["Undo plan."]
+    assert run_of(run_id).status == "failed"
+
+
+def test_pausing_and_cancelling_reach_a_child_that_is_undone():
+    run_id = rolling_back()
+    child = child_of(run_id)
+    take(run_id)
+    runs.pause(run_id, principal=ADA, reason="Lunch.")
+    assert (run_of(child.pk).status, runs.next_step(run_id, principal=ADA).state) == ("paused", "paused")
+    runs.resume(run_id, principal=ADA)
+    assert (run_of(child.pk).status, run_of(run_id).status) == ("rolling_back", "rolling_back")
+    assert take(run_id).instruction == "Undo sign."
+    runs.cancel(run_id, principal=ADA, reason="Enough.")
+    assert (run_of(child.pk).status, run_of(run_id).status) == ("cancelled", "cancelled")
+
+
+def test_memory_actions_undo_a_child():
+    forget = {"do": "store", "with": {"key": "release", "value": "none"}}
+    run_id = rolling_back(inner=({"id": "note", "rollback": undo("note", kind="memory", action=forget)},))
+    assert undone_by(run_id) == ["Undo plan."]
+    assert (run_of(run_id).status, child_of(run_id).status) == ("rolled_back", "rolled_back")

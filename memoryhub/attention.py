@@ -184,7 +184,7 @@ def unread_notices(principal: Principal) -> list[Waiting]:
     if not count:
         return []
     latest = unread.select_related("conflict").latest("created_at")
-    detail = f"Latest: {latest.get_reason_display().lower()}, {latest.about}, {relative(latest.created_at)}."
+    detail = f"Latest: {latest.about} ({latest.get_reason_display().lower()}), {relative(latest.created_at)}."
     link = list_link("agents_app.notice", reading="unread")
     return [Waiting(count, plural(count, "Unread notice", "Unread notices"), detail, link, "Read")]
 

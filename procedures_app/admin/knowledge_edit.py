@@ -26,8 +26,16 @@ SAID = ("title", "problem_description", "knowledge_type", "tags", "importance")
 PREFIX = "solution-"
 
 
+class Lines(forms.CharField):
+    """Browsers end lines otherwise than agents do: that alone changes nothing."""
+
+    def to_python(self, value: Any) -> Any:
+        found = super().to_python(value)
+        return found.replace("\r\n", "\n") if isinstance(found, str) else found
+
+
 def lines(label: str, rows: int, **options: Any) -> forms.CharField:
-    return forms.CharField(label=label, widget=forms.Textarea(attrs={"rows": rows}), **options)
+    return Lines(label=label, widget=forms.Textarea(attrs={"rows": rows}), **options)
 
 
 class Tags(SimpleArrayField):
@@ -52,6 +60,8 @@ class KnowledgeForm(forms.Form):
         first = {name: getattr(knowledge, name) for name in (*SAID, "version")}
         super().__init__(data, initial=first)
         self.knowledge = knowledge
+        if isinstance(knowledge.content, str):
+            self.fields["content"] = lines("Content", 8, initial=knowledge.content.replace("\r\n", "\n"), strip=False)
         self.rows = best_first(knowledge.solutions.all())
         for number, each in enumerate(self.rows, 1):
             told = f"{each.success_rate:.0%}: {rate_words(each).lower()}"
@@ -61,6 +71,14 @@ class KnowledgeForm(forms.Form):
     @property
     def solution_fields(self) -> list[Any]:
         return [self[f"{PREFIX}{each.pk}"] for each in self.rows]
+
+    @property
+    def content_field(self) -> Any:
+        """None where the content is no text: what was captured as members stays as it was captured."""
+        return self["content"] if "content" in self.fields else None
+
+    def content_said(self) -> dict[str, str]:
+        return {"content": self.cleaned_data["content"]} if "content" in self.changed_data else {}
 
     def save(self, principal: Principal) -> Knowledge:
         """All of it or nothing. Raises KnowledgeStale, and what else the services refuse."""
@@ -72,6 +90,7 @@ class KnowledgeForm(forms.Form):
                 if_version=said["version"],
                 reason=reason,
                 **{name: said[name] for name in SAID},
+                **self.content_said(),
             )
             for each in self.rows:
                 text = said[f"{PREFIX}{each.pk}"]

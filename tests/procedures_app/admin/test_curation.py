@@ -156,6 +156,19 @@ def test_words_tags_and_solutions_are_edited_in_one_form(sign_in: Any) -> None:
     assert "said so" in page
 
 
+def test_a_text_is_edited_too_and_line_ends_of_browsers_change_nothing(sign_in: Any) -> None:
+    browser = sign_in("Procedure editor")
+    known = service.capture(principal=AGENT, title="Exports", content="At night.\nNever by day.").knowledge
+    assert browser.get(address(known, "edit")).context["form"].content_field is not None
+    unchanged = edited(known, content="At night.\r\nNever by day.")
+    assert browser.post(address(known, "edit"), unchanged).status_code == 302
+    assert now(known).version == known.version
+    assert browser.post(address(known, "edit"), edited(known, content="At any time.")).status_code == 302
+    assert now(known).content == "At any time."
+    members = service.capture(principal=AGENT, title="Limits", content={"pool": 40}).knowledge
+    assert browser.get(address(members, "edit")).context["form"].content_field is None
+
+
 @pytest.mark.parametrize("wrong", [{"title": ""}, {"importance": "7"}, {"knowledge_type": "x"}, {"title": "x" * 501}])
 def test_what_cannot_be_is_refused_and_what_was_typed_stays(wrong: dict[str, str], sign_in: Any) -> None:
     known = problem()

@@ -110,11 +110,15 @@ def needs_reason(reason: str) -> None:
 
 
 def check_steers(held: HeldRun) -> None:
-    """Raises Forbidden unless the caller started the run or governs."""
+    """Raises Forbidden unless the caller started the run or governs.
+
+    A run that carries out a step is of whoever started the topmost one, not of who came to that step.
+    """
     held.principal.require("write")
-    if not may_govern(held.principal) and not is_starter(held):
+    top = held.family[0]
+    if not may_govern(held.principal) and not is_starter(top):
         raise Forbidden(
-            f"Only {held.run.agent_id or 'who started it'} or an administrator may do this.", code="not_the_starter"
+            f"Only {top.run.agent_id or 'who started it'} or an administrator may do this.", code="not_the_starter"
         )
 
 

@@ -124,6 +124,20 @@ def test_a_cancelled_child_fails_its_step():
     assert run_of(run_id).status == "waiting"
 
 
+def test_who_came_to_the_step_does_not_steer_its_run():
+    run_id = nested()
+    take(run_id, BEN)
+    child = child_of(run_id)
+    assert child.agent_id == "ben"
+    for steer in (runs.pause, runs.cancel):
+        with pytest.raises(Forbidden, match="Only ada or an administrator"):
+            steer(child.pk, principal=BEN, reason="Mine.")
+    runs.pause(child.pk, principal=ADA, reason="Lunch.")
+    assert runs.next_step(run_id, principal=BEN).state == "paused"
+    runs.resume(child.pk, principal=ADA)
+    assert take(run_id, BEN).step
+
+
 def test_skipping_the_step_cancels_the_child():
     run_id = nested()
     take(run_id)

@@ -11,7 +11,7 @@ import ssl
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import SplitResult
 
@@ -29,6 +29,8 @@ MOST_BYTES = 64 * 1024
 DEEPEST = 100
 #: JSON can escape these, and PostgreSQL stores neither: NUL, and halves of characters.
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+#: In place of a secret that an answer repeats; what is shorter may stand there for other reasons.
+HIDDEN, SHORTEST_HIDDEN = "(secret)", 6
 MOST_TRIES_LATER = (408, 425, 429)
 SECRET = re.compile(r"\{\{\s*secrets\.([A-Za-z0-9_]{1,60})\s*\}\}")
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,80}")
@@ -63,6 +65,7 @@ class Prepared:
     wanted: Place
     body: bytes | None
     headers: dict[str, str]
+    secrets: frozenset[str] = frozenset()
 
     @property
     def path(self) -> str:
@@ -121,7 +124,8 @@ def send(
         answer = exchange(prepared, seconds)
     except (OSError, http.client.HTTPException) as error:
         raise CallFailed(f"No answer from {prepared.wanted.host}: {type(error).__name__} {error}".strip()) from error
-    return judged(answer, request, prepared.wanted, round(time.monotonic() - started, 3))
+    shown = without_secrets(answer, prepared.secrets)
+    return judged(shown, request, prepared.wanted, round(time.monotonic() - started, 3))
 
 
 def prepare(
@@ -129,10 +133,12 @@ def prepare(
 ) -> Prepared:
     url, wanted = allowed(str(request.get("url", "")), hosts)
     body = None if request.get("body") is None else json.dumps(request["body"]).encode()
-    found = own_headers(repeat_key, has_body=body is not None)
+    found, named = own_headers(repeat_key, has_body=body is not None), set[str]()
     for name, value in dict(request.get("headers") or {}).items():
-        found[checked_name(name)] = with_secrets(parts_of(value), secrets, wanted)
-    return Prepared(method_of(request), url, wanted, body, found)
+        parts = parts_of(value)
+        named |= set(parts[1::2])
+        found[checked_name(name)] = with_secrets(parts, secrets, wanted)
+    return Prepared(method_of(request), url, wanted, body, found, frozenset(secrets[name].value for name in named))
 
 
 def method_of(request: Mapping[str, Any]) -> str:
@@ -179,6 +185,15 @@ def exchange(prepared: Prepared, seconds: float) -> WholeAnswer:
     with closing(kind(wanted, address_until(deadline, wanted), deadline)) as connection:
         connection.request(prepared.method, prepared.path, prepared.body, prepared.headers)
         return read_answer(connection, time_left(deadline), MOST_BYTES)
+
+
+def without_secrets(answer: WholeAnswer, secrets: Iterable[str]) -> WholeAnswer:
+    """Some servers repeat what they were sent; whoever reads the run must not learn it."""
+    body, reason = answer.body, answer.reason
+    for secret in secrets:
+        if len(secret) >= SHORTEST_HIDDEN:
+            body, reason = body.replace(secret.encode(), HIDDEN.encode()), reason.replace(secret, HIDDEN)
+    return replace(answer, body=body, reason=reason)
 
 
 def judged(answer: WholeAnswer, request: Mapping[str, Any], wanted: Place, seconds: float) -> Answer:

@@ -91,6 +91,14 @@ def test_a_call_is_sent_once_with_its_key_and_what_is_wanted_is_saved(server: Se
     assert got["headers"]["Idempotency-Key"] == "step-1"
 
 
+def test_an_answer_that_repeats_a_secret_does_not_tell_it(server: Server) -> None:
+    server.answers["/"] = (200, b'{"headers": {"Authorization": "Bearer s3cret"}}', {})
+    headers = {"Authorization": "Bearer {{secrets.CI}}"}
+    answer = call(server, headers=headers, save={"heard": "/headers/Authorization"})
+    assert answer.saved == {"heard": "Bearer (secret)"}
+    assert "s3cret" not in str(answer)
+
+
 @pytest.mark.parametrize("status", [500, 503, 429])
 def test_a_server_in_trouble_is_asked_again_later(server: Server, status: int) -> None:
     server.answers["/"] = (status, b"", {"Retry-After": "7"})

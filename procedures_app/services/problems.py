@@ -107,7 +107,7 @@ def matched(
     ]
 
 
-@lru_cache(maxsize=4096)  # those that are met most are compared with every error of their type
+@lru_cache(maxsize=16_384)  # known problems are compared again and again; one takes about a kilobyte
 def stored(error_type: str, template: str) -> ErrorText:
     return signatures.stored(error_type=error_type, template=template)
 

@@ -78,8 +78,8 @@ LIMITS = {
     "match": 17,
     "capture an error": 8,
     "capture knowledge": 11,
-    "next": 7,
-    "complete": 7,
+    "next": 6,
+    "complete": 6,
 }
 
 

@@ -179,10 +179,10 @@ def holding(run_id: UUID, *, principal: Principal) -> Iterator[HeldRun]:
 
 def usual(run_id: UUID, principal: Principal) -> HeldRun | None:
     """A run of the caller's tenant that stands below no other, locked as it is looked for; None for any other."""
-    run = rows.locked(run_id, topmost=True) if principal.tenant_id else None
-    if run is None or not reaches(principal, run.tenant_id, run.user_id, run.session_id):
+    found = rows.locked(run_id, topmost=True) if principal.tenant_id else None
+    if found is None or not reaches(principal, found[0].tenant_id, found[0].user_id, found[0].session_id):
         return None
-    return hold(run, principal, None)
+    return held_from(*found, principal, None)
 
 
 def any_other(run_id: UUID, principal: Principal) -> HeldRun:
@@ -204,17 +204,17 @@ def lock_above(parent_id: UUID, principal: Principal) -> HeldRun:
 
 
 def lock(run_id: UUID, principal: Principal, above: HeldRun | None) -> HeldRun:
-    run = rows.locked(run_id)
-    if run is None:
+    found = rows.locked(run_id)
+    if found is None:
         raise Run.DoesNotExist
-    return hold(run, principal, above)
+    return held_from(*found, principal, above)
 
 
-def hold(run: Run, principal: Principal, above: HeldRun | None) -> HeldRun:
-    # after the lock: what they were before it, somebody else has changed meanwhile
-    found, now = rows.steps_of(run)
-    run.at_hand = found
-    held = HeldRun(run, found, now or clock_time(), principal, above, above.family if above else [])
+def held_from(
+    run: Run, steps: list[StepRun], now: datetime | None, principal: Principal, above: HeldRun | None
+) -> HeldRun:
+    run.at_hand = steps
+    held = HeldRun(run, steps, now or clock_time(), principal, above, above.family if above else [])
     held.family.append(held)
     return held
 

@@ -69,13 +69,23 @@ def run_statement() -> str:
         WHERE r.id = %s AND (r.parent_id IS NULL OR NOT %s) FOR UPDATE OF r"""
 
 
-def locked(run_id: UUID, *, topmost: bool = False) -> Run | None:
-    """``topmost``: only a run that stands below no other."""
+def locked(run_id: UUID, *, topmost: bool = False) -> tuple[Run, list[StepRun], datetime | None] | None:
+    """The run and its steps in order, and what the clock says now that they are read, where there is a step.
+
+    The steps are read by a statement of its own, once the lock is held: before it, somebody else may have changed
+    them. ``topmost``: only a run that stands below no other.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(run_statement(), [run_id, topmost])
+        cursor.execute(f"{run_statement()}; {steps_statement()}", [run_id, topmost, run_id])
         row = cursor.fetchone()
+        cursor.nextset()
+        of_steps = cursor.fetchall()
     if row is None:
         return None
+    return run_of(row), [step_of(one) for one in of_steps], of_steps[0][-1] if of_steps else None
+
+
+def run_of(row: Values) -> Run:
     of_run, procedure, version, operation, parent, _ = cut(row, Run, Procedure, ProcedureVersion, Operation, StepRun)
     run = made(Run, of_run)
     run.procedure, run.procedure_version = made(Procedure, procedure), made(ProcedureVersion, version)
@@ -91,18 +101,11 @@ def steps_statement() -> str:
         WHERE s.run_id = %s ORDER BY s.position"""
 
 
-def steps_of(run: Run) -> tuple[list[StepRun], datetime | None]:
-    """In order, with their definitions; and what the clock says now that they are read, where there is a step."""
-    with connection.cursor() as cursor:
-        cursor.execute(steps_statement(), [run.pk])
-        rows = cursor.fetchall()
-    steps = []
-    for row in rows:
-        of_step, definition, _ = cut(row, StepRun, ProcedureStep)
-        step = made(StepRun, of_step)
-        step.definition = made(ProcedureStep, definition)
-        steps.append(step)
-    return steps, rows[0][-1] if rows else None
+def step_of(row: Values) -> StepRun:
+    of_step, definition, _ = cut(row, StepRun, ProcedureStep)
+    step = made(StepRun, of_step)
+    step.definition = made(ProcedureStep, definition)
+    return step
 
 
 # -- writing ------------------------------------------------------------------------------------------

@@ -10,14 +10,14 @@ from typing import Any
 from uuid import UUID
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import connection
 from django.db.models import F, QuerySet
 
 from memoryhub.access.principals import Principal
+from memoryhub.access.trips import together
 from memoryhub.access.walls import behind_walls
 from memoryhub.search.models import IndexRow
 from memoryhub.search.topics import INDEXED
-from memoryhub.sync.services.outbox import Change, emit
+from memoryhub.sync.services.outbox import Change, announcements
 from procedures_app.models import Knowledge, Procedure, WorkRecord
 
 KINDS = (IndexRow.Kind.KNOWLEDGE.value, IndexRow.Kind.WORK.value, IndexRow.Kind.PROCEDURE.value)
@@ -73,10 +73,9 @@ def put(rows: Sequence[Indexed], *, principal: Principal) -> None:
     """Writes the index rows of one tenant in the caller's transaction, and has their vectors made."""
     if not rows:
         return
-    with connection.cursor() as cursor:
-        cursor.execute(PUT, [json.dumps([columns(row) for row in rows], cls=DjangoJSONEncoder)])
     announced = [Change(f"{INDEXED}.put", row.id, f"{row.kind}:{row.id}", row.version, row.kind) for row in rows]
-    emit(announced, principal=principal.within(rows[0].tenant_id))
+    written = (PUT, [json.dumps([columns(row) for row in rows], cls=DjangoJSONEncoder)])
+    together([written, *announcements(announced, principal=principal.within(rows[0].tenant_id))])
 
 
 def columns(row: Indexed) -> dict[str, Any]:

@@ -135,6 +135,10 @@ class StepRunAdmin(OfRun, BigTable, ReadOnlyAdmin):
         "shown_error",
     ]
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Called as in the sidebar."""
+        return super().changelist_view(request, {"title": "Steps of runs", **(extra_context or {})})
+
     @display(description="Step", ordering="step_id")
     def step(self, step: StepRun) -> SafeString:
         return text_cell(f"{step.position}. {step.step_id}", 60)

@@ -12,10 +12,12 @@ from pathlib import Path
 
 from procedures_app.matching.features import reading, shared
 from procedures_app.signatures import ErrorText, read, stored
+from procedures_app.signatures.vocabulary import VOCABULARY
 
 FOLDER = Path(__file__).parent.parent / "tests" / "data" / "errors"
 HALVES = ("development", "held_out")
 _SLOT = re.compile("<(?:name|id)>")
+_NAMES = sorted(VOCABULARY)
 CANDIDATES = 10  #: so many known problems a search gives
 
 #: the cosine of the types and templates of two errors
@@ -88,16 +90,16 @@ def _likest(one: Candidate) -> tuple[bool, float]:
 
 
 def with_names(found: Sequence[Labelled]) -> list[Labelled]:
-    """The same texts with one masked part of each as a word that no rule knows: how texts of unknown programs look.
+    """The same texts with one masked part of each as a word: how names look that no rule tells from words.
 
-    The rules of masking were made on the development half, so that it holds too few of these.
+    The rules were made on these texts, so that they hold too few of these.
     """
     return [replace(one, read=_with_name(one.read, place)) for place, one in enumerate(found)]
 
 
 def _with_name(text: ErrorText, place: int) -> ErrorText:
     digest = hashlib.sha256(f"{place} {text.template}".encode()).hexdigest()
-    name = "".join(chr(ord("a") + int(pair, 16) % 26) for pair in re.findall("..", digest)[:7])
+    name = _NAMES[int(digest[:12], 16) % len(_NAMES)]
     return stored(error_type=text.error_type, template=_SLOT.sub(name, text.template, count=1))
 
 

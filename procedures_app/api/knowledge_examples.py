@@ -51,7 +51,7 @@ _PROBLEM = {
     "knowledge_type": "error_pattern",
     "tags": ["database"],
     "importance": 0.9,
-    "problem_signature": "ConnectionRefusedError:9f31c2d4a0b76e55",
+    "problem_signature": "econnrefused-postgres:2.4011be5e705ec5f9",
     "problem_description": "A reboot",
     "error_type": "ConnectionRefusedError",
     "template": "Connection refused: postgres at <address>",
@@ -80,7 +80,7 @@ _MATCH = {
 }
 MATCHED = {
     "success": True,
-    "signature": "ConnectionRefusedError:9f31c2d4a0b76e55",
+    "signature": "econnrefused-postgres:2.4011be5e705ec5f9",
     "error_type": "ConnectionRefusedError",
     "template": "Connection refused: postgres at <address>",
     "matches": [_MATCH],
@@ -91,7 +91,7 @@ CAPTURED = {
         "id": "0199a3f4-6f0e-7c1d-9d0a-0d6f1a2b3c50",
         **ERROR,
         "error_type": "ConnectionRefusedError",
-        "signature": "ConnectionRefusedError:9f31c2d4a0b76e55",
+        "signature": "econnrefused-postgres:2.4011be5e705ec5f9",
         "knowledge_id": "0199a3f4-6f0e-7c1d-9d0a-0d6f1a2b3c4e",
         "matched_by": "signature",
         "confidence": 0.97,

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from procedures_app.signatures.identity import words_of
 from procedures_app.signatures.masking import mask
+from procedures_app.signatures.wording import words_of
 
 #: verbs that mean the same work, and beside them those that undo it
 _VERBS = (

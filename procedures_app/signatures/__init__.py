@@ -3,7 +3,7 @@
 A signature is the same for ever for the same text: it is a function of the text alone, not of what was seen before.
 """
 
-from procedures_app.signatures.identity import VERSION
+from procedures_app.signatures.identity import MARK, VERSION
 from procedures_app.signatures.reading import ErrorText, read, stored
 
-__all__ = ["VERSION", "ErrorText", "read", "stored"]
+__all__ = ["MARK", "VERSION", "ErrorText", "read", "stored"]

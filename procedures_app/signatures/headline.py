@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass
 
 from procedures_app.signatures.lexicon import TYPE_ENDINGS
+from procedures_app.signatures.masking import mask
 from procedures_app.signatures.prefixes import strip
+from procedures_app.signatures.wording import plain
 
 #: lines that only say where
 _NOISE = re.compile(
@@ -51,6 +53,7 @@ _FAILING = re.compile(
 _PYTHON_FRAME = re.compile(r"File \"(?:[^\"\n]{0,300}[\\/])?([^\"\\/\n]{1,80})\", line \d+, in (\S{1,80})")
 _FRAME = re.compile(r"at (?:(?:new|async) )?(?:[\w.]{1,80}/)?((?:[\w$<>]{1,80}\.){0,12}[\w$<>]{1,80}) ?\(")
 _DJANGO = re.compile(r"(\w{1,80}) at /\S{0,300}$")
+_ONLY_WHERE = re.compile(r"(?:in|at|on|from) \S{1,300}$")
 _CAUSED = re.compile(r"Caused by:\s*")
 _INNER = re.compile(r"--->\s+")
 
@@ -134,10 +137,12 @@ def _joined(lines: list[Line], where: int) -> str:
     text = lines[where].text
     following = [line.text for line in lines[where + 1 : where + 4] if line.text and not _NOISE.match(line.text)]
     root = _rust_root(lines, where)
+    if _ONLY_WHERE.match(text) and following:
+        return following[0]
     page = _DJANGO.match(text)
     if page and following:
         return f"{page[1]}: {following[0]}"
-    if text.endswith(":") and not text.endswith("):") and following:
+    if text.endswith(":") and following and (not text.endswith("):") or not plain(mask(text))):
         return f"{text} {following[0]}"
     return f"{text}: {root}" if root else text
 

@@ -5,73 +5,109 @@ from __future__ import annotations
 import hashlib
 import re
 
-from procedures_app.signatures.lexicon import CARRIERS, PHRASES, VALUES
+from procedures_app.signatures.lexicon import CARRIERS, DECISIVE, PHRASES, WEAK
+from procedures_app.signatures.wording import coded, enough, plain, words_of
 
 #: part of every signature: a change of how texts are read makes new signatures and never mixes with old ones
-VERSION = 1
+VERSION = 2
+#: what only signatures of this version have within them
+MARK = f":{VERSION}."
 
-_MOST_WORDS = 40
+_MOST = 5  #: words of a signature: what comes after them differs from case to case
 _ENOUGH = 2  #: words that tell a problem by themselves; with fewer the type is part of it
-_CLEAR = 3  #: words that need no label such as TS2307 beside them
+_LONG = 2  #: a text of more words may lose what stands in brackets
 _LONGEST_SLUG = 80
 
-_SLOT = re.compile(r"<[a-z]{2,10}>")
-_WORDS = re.compile(r"[^\W_]+(?:_[^\W_]+)*(?:'[a-z]{1,2}\b)?")
 _SAID_BY = re.compile(
     r"(?:Error response from daemon|[A-Z]\w{0,20} message|PHP \w{3,12} error|[A-Z][A-Z0-9_]{2,40}|Error \[\w+\]"
-    r"|(?:at|on) line <number>|(?!no\b|not\b)[a-z][\w+.-]{0,24}|\[[a-z]{3,8}\]|<path>:? [Ee]rror(?: [A-Z]{2}\d{4})?)"
+    r"|(?:at|on) line <number>|(?!no\b|not\b)[a-z][\w+.-]{0,24}|<path>:? [Ee]rror(?: [A-Z]{2}\d{4})?"
+    r"|\[(?!E[A-Z]{3,}|SSL)[^\s\[\]]{1,60}\])"
     r":?\s+"
 )
+#: ``(error) …`` and ``[ErrorReply: …``
+_TAG = re.compile(r"[\[(][A-Za-z]{0,40}[Ee]rr(?:or)?[A-Za-z]{0,40}(?::\s|[\])]:?\s*)")
 _ADVICE = re.compile(
     r"\s*(?:[;.,?(]\s*did you mean|\((?:from|or|most likely)\b|\bat character <"
     r"|,? in <path> on line <|, referer\b).*",
     re.IGNORECASE,
 )
+_CAUSED = re.compile(r"(?i)\(caused by:? ")
+_RAISED = re.compile(r"[\w.]*(?:Error|Exception)\((?:<number>, )?|<<name> object at <hex>>: ")
 _ASIDE = re.compile(r"\([^()]*(?:\([^()]*\)[^()]*)?\)")
+_DATA = re.compile(r"\{[^{}]*\}?|\[[^\[\]]*,[^\[\]]*\]|(?<=[\s)])\[[A-Za-z][^\[\]\s=]*\]")
+#: where it was met, at the end
+_WHERE = re.compile(
+    r"[\s,;:(]{1,3}(?:(?:at|in|on|near)\s)?(?:file )?(?:<path>|line:? <number>)"
+    r"(?:[\s,:]{1,3}(?:line|column|col|pos|position|char|offset):? <number>)*\)?\s*$"
+)
 _TELLING_ASIDE = re.compile("|".join((r"\bE[A-Z]{4,}\b|\b[45]\d\d\b", *map(re.escape, PHRASES))), re.IGNORECASE)
 _SENTENCE = re.compile(r"[.?!]\s+(?=[A-Z]|[a-z]+:\s)")
+#: a code of a program's own: short ones (E0277, S3) are too often not one problem
+_OWN_CODE = re.compile(
+    r"(?:<number> )?[\[(]?(?:<[a-z]{2,10}> : )?(?:error )?"
+    r"((?!HTTP|ERROR|SQLSTATE)(?:[A-Z]{2,10}-?\d{4,6}|[A-Z]-?\d{5,6}))\b"
+)
 _LABEL = re.compile(
     r"\b(?:SQLSTATE\s?\[?[0-9A-Z]{5}\]?(?:\s?\[\d{3,5}\])?"
     r"|\(?ERROR \d{4}\b\)?(?: \([0-9A-Z]{5}\))?(?: at line <number>)?|error\[\w+\])|\(\d{4,5},\s"
-    r"|\b[A-Z]{1,10}[-_]?\d{2,6}\b"
+    r"|\b(?!HTTP)[A-Z]{1,10}[-_]?\d{2,6}\b"
 )
-_PHRASE = re.compile("|".join(map(re.escape, PHRASES)), re.IGNORECASE)
-_LITTLE_WORDS = (
-    "a an and are as at be been by for from has have in is it its of on or so tcp that the this to udp was with"
-)
-_LITTLE = frozenset(_LITTLE_WORDS.split())
-
-
-def words_of(template: str) -> tuple[str, ...]:
-    """The words of a template, without what stands for a variable part."""
-    return tuple(_WORDS.findall(_SLOT.sub(" ", template).casefold()))[:_MOST_WORDS]
 
 
 def signature(kind: str, code: str, template: str) -> str:
     """A readable name and a digest; at most 120 characters; the same for ever."""
-    words, named = _root(template), ""
-    if len(words) < _CLEAR:
-        words = _plain(_PHRASE.sub(_code_of, _core(template)))
-    if len(words) < _ENOUGH:
-        named = kind if not code or kind not in CARRIERS else code
+    named, words = _identity(kind, code, template)
     words = [word for word in words if word != kind.casefold() or kind == code]
     said = "\n".join((str(VERSION), named.casefold(), " ".join(words)))
     digest = hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()
-    return f"{_slug(named, words)}:{digest[:16]}"
+    return f"{_slug(named, words)}{MARK}{digest[:16]}"
 
 
 def telling(template: str) -> list[str]:
     """The distinct words that tell the problem, in order: the system's phrases as codes, without labels and advice."""
-    return _plain(_LABEL.sub(" ", _PHRASE.sub(_code_of, _core(template))))
+    return plain(_LABEL.sub(" ", coded(_core(template))))
 
 
-def _root(template: str) -> list[str]:
-    """The words of the last clauses that tell enough: those before say who met it (``Get <url>: dial tcp: …``)."""
-    clauses = _clauses(_LABEL.sub(" ", _PHRASE.sub(_code_of, _core(template))))
+def _identity(kind: str, code: str, template: str) -> tuple[str, list[str]]:
+    """The type, where the words alone tell too little, and the words."""
+    own = _OWN_CODE.match(template)
+    core = _core(template)
+    words = [own[1].casefold()] if own else _words(core)
+    if own or len(words) >= _ENOUGH or _decides(words):
+        return "", words
+    named = kind if not code or kind not in CARRIERS else code
+    return named, words if named else plain(core, names=True) or list(words_of(template))
+
+
+def _words(core: str) -> list[str]:
+    words = _root(core)
+    if _decides(words):
+        return words
+    words = words if enough(words) else plain(core)
+    # no such customer: the words that any program says would be said of anything
+    every = plain(core, names=True) if _weak(words) else words
+    return (words if _weak(every) else every)[:_MOST]
+
+
+def _decides(words: list[str]) -> bool:
+    return bool(words) and DECISIVE.issuperset(words)
+
+
+def _weak(words: list[str]) -> bool:
+    return len(words) < _ENOUGH or WEAK.issuperset(words)
+
+
+def _root(core: str) -> list[str]:
+    """The words of the last clauses that tell enough: those before say who met it (``Get <url>: dial tcp: …``).
+
+    A full disk is a full disk whoever met it.
+    """
+    clauses = _clauses(_LABEL.sub(" ", coded(core)))
     for number in range(len(clauses) - 1, -1, -1):
-        words = _plain(" ".join(clauses[number:]))
-        if len(words) >= _CLEAR or number == 0:
-            return words
+        words = plain(" ".join(clauses[number:]))
+        decisive = [word for word in words if word in DECISIVE]
+        if decisive or enough(words) or number == 0:
+            return decisive[:1] or words
     return []
 
 
@@ -86,32 +122,32 @@ def _clauses(text: str) -> list[str]:
     return [*parts, text[began:]]
 
 
-def _code_of(phrase: re.Match[str]) -> str:
-    return PHRASES[phrase.group().casefold()]
-
-
 def _core(template: str) -> str:
-    """Without who says it, what it advises, and any sentence after the first that says enough."""
-    text = _ADVICE.sub("", template, count=1) or template
+    """Without who says it, what it advises, data, and any sentence after the first that says enough."""
+    text = _said(_ADVICE.sub("", _cause(template), count=1) or template)
+    bare = _ASIDE.sub(
+        lambda found: found.group() if _TELLING_ASIDE.search(found.group()) else " ", _DATA.sub(" ", text)
+    )
+    text = _WHERE.sub("", bare if len(words_of(bare)) > _LONG else text)
+    ends = (found.start() for found in _SENTENCE.finditer(text))
+    return text[: next((end for end in ends if len(words_of(text[:end])) > _ENOUGH), None)]
+
+
+def _cause(template: str) -> str:
+    """What stands after the last ``(Caused by``, as it was raised."""
+    *_, found = [None, *_CAUSED.finditer(template)]
+    cause = _RAISED.sub("", template[found.end() :]) if found else ""
+    return cause if len(words_of(cause)) > _ENOUGH else template
+
+
+def _said(text: str) -> str:
+    text = _TAG.sub("", text, count=1) if _TAG.match(text) else text
     for _ in range(3):
         found = _SAID_BY.match(text)
         if not found or not found.group().rstrip().endswith((":", "]")) or len(words_of(text[found.end() :])) < _ENOUGH:
             break
         text = text[found.end() :]
-    bare = _ASIDE.sub(lambda found: found.group() if _TELLING_ASIDE.search(found.group()) else " ", text)
-    text = bare if len(words_of(bare)) > _CLEAR else text
-    end = next(
-        (found.start() for found in _SENTENCE.finditer(text) if len(words_of(text[: found.start()])) > _ENOUGH), None
-    )
-    return text[:end]
-
-
-def _plain(text: str) -> list[str]:
-    return list(dict.fromkeys(_singular(word) for word in words_of(text) if word not in _LITTLE and word not in VALUES))
-
-
-def _singular(word: str) -> str:
-    return word[:-1] if len(word) > 4 and word.endswith("s") and not word.endswith("ss") else word
+    return text
 
 
 def _slug(named: str, words: list[str]) -> str:

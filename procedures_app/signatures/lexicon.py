@@ -73,6 +73,26 @@ PHRASES = {
     "operation not permitted": "EPERM",
     "name or service not known": "EAI_NONAME",
     "temporary failure in name resolution": "EAI_AGAIN",
+    "nodename nor servname provided, or not known": "EAI_NONAME",
+    "no such host is known": "EAI_NONAME",
+    "no such host": "EAI_NONAME",
+    "operation timed out": "ETIMEDOUT",
+    "i/o timeout": "ETIMEDOUT",
+    "cannot allocate memory": "ENOMEM",
+    "resource temporarily unavailable": "EAGAIN",
+    "device or resource busy": "EBUSY",
+    "disk quota exceeded": "EDQUOT",
+    "network is unreachable": "ENETUNREACH",
+    "exec format error": "ENOEXEC",
+    "input/output error": "EIO",
+    "bad file descriptor": "EBADF",
+    "directory not empty": "ENOTEMPTY",
+    "file name too long": "ENAMETOOLONG",
+    "argument list too long": "E2BIG",
+    "text file busy": "ETXTBSY",
+    "not a directory": "ENOTDIR",
+    "is a directory": "EISDIR",
+    "file exists": "EEXIST",
 }
 
 #: types that only carry what another layer said
@@ -90,10 +110,52 @@ CARRIERS = frozenset(
 )
 
 #: one kind of value instead of another is seldom another problem; nothing instead of a value is
-_VALUES = "str string int integer number float double bool boolean list array dict tuple set bytes object any"
+_VALUES = (
+    "str string int integer number float double bool boolean list array dict tuple set bytes object any void true "
+    "false x86 x86_64 amd64 arm64 armv7 aarch64 i386 md5 sha1 sha256 sha384 sha512 rsa ecdsa ed25519"
+)
 VALUES = frozenset(_VALUES.split())
 
 #: types that tell nothing without the place where they were raised
 PLACED = frozenset(
     ("KeyError", "AssertionError", "NullPointerException", "IllegalStateException", "IllegalArgumentException")
 )
+
+#: words that tell nothing
+_LITTLE = (
+    "a an and are as at be been by for from has have in is it its of on or so tcp that the this to udp was with your "
+    "you there were being but into while when which after before because any some these those their do does did will "
+    "would should may might about than then also just only via per each other another if we our they them us he she i "
+    "me my out up down over error errors err url http https foo bar baz"
+)
+LITTLE = frozenset(_LITTLE.split())
+#: names of tools: what they miss is missed by others too
+_TOOLS = "nodejs node npm yarn pnpm pip pip3 docker kubectl git cargo maven gradle python python2 python3 bash"
+TOOLS = frozenset(_TOOLS.split())
+#: as they stand in a request; in small letters they are words
+METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"))
+#: two words with one of these do not tell a problem: found and not
+_WEAK = (
+    "not no cannot can could unable fail find found such exist invalid missing line column position unknown connect "
+    "open read write connection failure"
+)
+WEAK = frozenset((*_WEAK.split(), *(code.casefold() for code in PHRASES.values())))
+#: the same advice helps whoever meets these
+DECISIVE = frozenset(("enospc", "erofs", "emfile", "eaddrinuse", "enomem", "edquot"))
+
+#: an answer has a status, its reason or both
+REASONS = {
+    "400": "Bad Request",
+    "401": "Unauthorized",
+    "403": "Forbidden",
+    "404": "Not Found",
+    "405": "Method Not Allowed",
+    "409": "Conflict",
+    "413": "(?:Request Entity|Payload|Content) Too Large",
+    "422": "Unprocessable (?:Entity|Content)",
+    "429": "Too Many Requests",
+    "500": "Internal Server Error",
+    "502": "Bad Gateway",
+    "503": "Service (?:Temporarily )?Unavailable",
+    "504": "Gateway Time-?out",
+}

@@ -53,7 +53,8 @@ PARTS = {
     "winerror": r"\[WinError \d{1,6}\]",
     "status": (
         r"\b(?i:(?:http|response|returned|with|http_|got) )?(?i:status)(?i:[ _]?code)?[\s:=]{1,3}\(?[1-5]\d\d\b"
-        rf"|\b[1-5]\d\d(?= {_REASON})|\bHTTP(?:/\d(?:\.\d)?)? [1-5]\d\d\b|\bHTTP error:? [1-5]\d\d\b"
+        rf"|\b[1-5]\d\d(?= {_REASON})|\bHTTP(?:/\d(?:\.\d)?)? [1-5]\d\d\b"
+        r"|\b(?i:(?:HTTP ?|returned )error:?) [1-5]\d\d\b"
     ),
     "exit": (
         r"\b(?i:exit(?:ed)?(?: with)?(?: non-zero)?|returned|terminated(?: with)?)(?i: exit)?(?i: code| status| signal)"
@@ -110,10 +111,10 @@ PARTS = {
     rf"|\b(?:{_FOR}) for (?!(?:{_AFTER_NOUN}|{_NOUNS})\b)\w[\w./-]*(?<!\.)"
     rf"|\b(?:{_NOUNS}) (?!(?:{_AFTER_NOUN})\b)(?:[\w][\w.-]*(?<![.:-]){_THEN}|[A-Za-z]\w*[-_./\d][\w.-]*(?<!\.))",
     "listed": r"(?<=\w )\[[a-z][\w.-]*\]",
-    "slashed": r"(?<![\w/])(?!and/|or/|read/|client/|true/|yes/|tcp/|text/|application/|input/"
+    "slashed": r"(?<![\w/])(?!and/|or/|read/|client/|true/|yes/|tcp/|text/|application/|input/|i/o"
     r"|import/)[a-z][\w.-]*/[\w./-]*\w",
     "called": r"\b[A-Za-z_$][\w$.:]*+\(\)",
-    "scoped": r"(?<![\w.])[A-Za-z_]\w*+(?:::[A-Za-z_]\w*+)++|\b[A-Z]\w*+<[^<>\n]{0,80}>",
+    "scoped": r"(?<![\w.])[A-Za-z_]\w*+(?:(?:::|\\)[A-Za-z_]\w*+)++|\b[A-Z]\w*+<[^<>\n]{0,80}>",
     "member": r"(?<![\w.])[A-Za-z_$][\w$]*+\.[A-Za-z_$][\w$]++(?![\w.])",
     "joined": r"\b_{0,2}[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?<!_exception)(?<!_error)_{0,2}\b(?!\()|\b__[a-z]+__\b"
     r"|\b[a-z]++[A-Z]\w*+",

@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 
 from procedures_app.signatures.headline import headline, lines_of, place, told
-from procedures_app.signatures.identity import signature, words_of
+from procedures_app.signatures.identity import signature
 from procedures_app.signatures.lexicon import EMPTY_TYPES, PLACED, TYPE_ENDINGS
 from procedures_app.signatures.masking import mask
 from procedures_app.signatures.structured import spoken
+from procedures_app.signatures.wording import words_of
 
 LONGEST = 65_536  #: characters that are looked at: the first and the last half of this
 _MOST_LINES = 1_500
@@ -52,6 +53,10 @@ _STATE = re.compile(r"SQLSTATE\[?\w{5}\]?")
 _TAIL = re.compile(
     r"\s+(?:DETAIL|HINT|CONTEXT|LINE \d+|STATEMENT): |\s\[?\(?(?:SQL|Connection): |\s\{\"|, client: \d"
     r"|\s+Background on this error|\n"
+)
+#: the message in the answer of a service, as a program prints the whole answer
+_ANSWER = re.compile(
+    r"['\"](?:message|msg|errmsg|error_description|detail)['\"]:\s{0,3}(?P<quote>['\"])(?P<text>.{8,400}?)(?P=quote)(?=[,}])"
 )
 _PHP_PLACE = re.compile(r"\s+in (?:[A-Z]:)?[\\/]\S{1,300}(?: on line |:)\d+$")
 _CODE = re.compile(
@@ -121,7 +126,8 @@ def _typed(told: str) -> tuple[str, str]:
         named = named if name is None or _empty(name) else named or name
         if name is None:
             break
-    return named, rest or named
+    answer = _ANSWER.search(rest)
+    return named, (answer["text"] if answer else rest) or named
 
 
 def _without_tail(told: str) -> str:

@@ -3,6 +3,7 @@ from django.apps import AppConfig
 #: name, verb, minutes between runs, what it does, things in a slice
 JOBS: tuple[tuple[str, str, int, str, int], ...] = (
     ("purge_errors", "errors.purge", 60, "Deletes captured errors past their time; what was learned stays.", 1_000),
+    ("problems_sign", "signing.again", 10, "Signs problems anew that the rules of a former version signed.", 500),
     ("approval_notices", "approval_notices.overdue", 5, "Tells staff of approvals that wait for too long.", 100),
     ("runs_upkeep", "runs.upkeep.work", 1, "Ends leases and limits of runs, and makes the calls of their steps.", 200),
     ("operations_expire", "operations.expire", 5, "Abandons operations that were not finished in time.", 100),

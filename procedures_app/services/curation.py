@@ -13,6 +13,7 @@ from django.utils import timezone
 from memoryhub.access.exceptions import Conflict, Forbidden, Invalid, NotFound
 from memoryhub.access.principals import Principal
 from memoryhub.access.walls import verb
+from procedures_app import signatures
 from procedures_app.exceptions import KnowledgeNotActive, SignatureTaken
 from procedures_app.models import Knowledge, KnowledgeVersion, Solution
 from procedures_app.services import keeping
@@ -237,6 +238,9 @@ def say_again(knowledge: Knowledge, document: dict[str, Any], principal: Princip
     """The word of a person comes back through a person alone."""
     for name in keeping.SAID:
         setattr(knowledge, name, document[name])
+    if knowledge.problem_signature:  # which may be by the rules of a former version
+        error = signatures.stored(error_type=knowledge.error_type, template=knowledge.template)
+        knowledge.problem_signature = error.signature
     if principal.kind != "staff":
         knowledge.verified_by = ""
     knowledge.verified_at = timezone.now() if knowledge.verified_by else None

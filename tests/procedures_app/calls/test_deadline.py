@@ -87,19 +87,22 @@ def call(place: str, seconds: float) -> Answer:
     return send({"url": f"{place}/"}, hosts=[place], secrets={}, seconds=seconds, repeat_key="k")
 
 
+def given_up(server: Dripping, scheme: str) -> bool:
+    """Whether the server saw it; on a busy machine the time may be over before it was called."""
+    with pytest.raises(CallFailed, match="TimeoutError"):
+        call(f"{scheme}://{server.host}", 0.3)
+    return server.left.wait(1)
+
+
 @pytest.mark.parametrize("what", DRIPS)
 def test_what_drips_is_given_up_and_the_connection_closed(dripping: Any, what: str):
     server = dripping(*DRIPS[what])
-    with pytest.raises(CallFailed, match="TimeoutError"):
-        call(f"http://{server.host}", 0.2)
-    assert server.left.wait(PATIENCE_SECONDS)
+    until(lambda: given_up(server, "http"), PATIENCE_SECONDS, "the end of the connection")
 
 
 def test_so_is_a_handshake(dripping: Any):
     server = dripping(b"\x16\x03\x03\x40\x00", b"\x02")  # the head of a TLS record of 16 kB
-    with pytest.raises(CallFailed, match="TimeoutError"):
-        call(f"https://{server.host}", 0.2)
-    assert server.left.wait(PATIENCE_SECONDS)
+    until(lambda: given_up(server, "https"), PATIENCE_SECONDS, "the end of the connection")
 
 
 @pytest.fixture
@@ -122,9 +125,9 @@ def looking() -> list[threading.Thread]:
 
 
 def test_a_name_that_is_looked_up_slowly_is_given_up(slow_names: threading.Event):
-    with pytest.raises(CallFailed, match=r"slow\.example was not looked up in time"):
-        call("https://slow.example", 0.05)
-    assert len(looking()) == 1
+    with pytest.raises(CallFailed, match=r"slow\.example: TimeoutError"):
+        call("https://slow.example", 0.1)
+    assert len(looking()) <= 1
 
 
 def test_there_are_never_many_look_ups_that_nobody_waits_for(
@@ -132,9 +135,9 @@ def test_there_are_never_many_look_ups_that_nobody_waits_for(
 ):
     monkeypatch.setattr(looking_up, "_free", threading.BoundedSemaphore(2))
     for _ in range(4):
-        with pytest.raises(CallFailed, match="not looked up in time"):
-            call("https://slow.example", 0.05)
-    assert len(looking()) == 2
+        with pytest.raises(CallFailed, match="TimeoutError"):
+            call("https://slow.example", 0.1)
+    assert len(looking()) <= 2
     slow_names.set()
     with pytest.raises(CallFailed, match=r"localhost: ConnectionRefusedError"):
         call("http://localhost:9", PATIENCE_SECONDS)

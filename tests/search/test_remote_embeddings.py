@@ -42,6 +42,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         configure(monkeypatch, **settings)
         monkeypatch.setattr(circuit, "FIRST_PAUSE", 0.02)
         monkeypatch.setattr(remote, "FIRST_SLEEP", 0.001)
+        # on a busy machine an answer may take longer than the setting lets queries wait
+        monkeypatch.setattr(remote.RemoteEmbedder, "query_seconds", 60.0)
         forget()
         yield made
         monkeypatch.undo()

@@ -171,12 +171,17 @@ class RemoteEmbedder:
 
     # -- a query's way ------------------------------------------------------------------------
 
+    @property
+    def query_seconds(self) -> float:
+        """How long a query waits."""
+        return self.settings.query_timeout_ms / 1000
+
     def embed_queries(self, texts: Sequence[str]) -> list[Vector]:
         """Waits ``query_timeout_ms`` at most. Raises ModelNotReady when there is no answer by then."""
         call = self._begin([text[: self.settings.text_characters] for text in texts])
         if call is None:
             raise ModelNotReady(self.problem)
-        if not call.done.wait(self.settings.query_timeout_ms / 1000) and call.close():
+        if not call.done.wait(self.query_seconds) and call.close():
             # reported here, not by the thread: the next query must not wait as long again
             self._report(self._too_slow())
         if call.vectors is None:
@@ -203,7 +208,7 @@ class RemoteEmbedder:
         vectors, error = self._outcome(call)
         in_time = call.close()
         if in_time:
-            late = monotonic() - call.started > self.settings.query_timeout_ms / 1000
+            late = monotonic() - call.started > self.query_seconds
             self._report(error or (self._too_slow() if late else None))
             call.vectors = vectors
         elif vectors:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -23,10 +24,25 @@ READY_SECONDS = 180
 STOP_SECONDS = 60
 
 
+#: Below those that the system gives to whoever asks for any: none of these is taken before the hub binds it.
+PORTS = range(20_000, 32_000, 2)
+
+
 def free_port() -> int:
+    """A port that nobody has; nor has anybody the next, which is the stream's."""
+    while True:
+        port = secrets.choice(PORTS)
+        if is_free(port) and is_free(port + 1):
+            return port
+
+
+def is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 class Hub:

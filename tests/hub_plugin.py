@@ -29,12 +29,18 @@ os.environ["MEMORYHUB_CONFIG"] = os.devnull
 os.environ["DJANGO_SETTINGS_MODULE"] = "memoryhub.settings"
 
 
-SLOW_AND_SHARING = ("tests/browser/", "tests/flows/test_real_hub.py", "tests/runtime/")
+#: Shares by the starts of their files' paths.
+SHARES = {
+    "browser": ("tests/browser/",),
+    "hub": ("tests/flows/test_listening_replica.py", "tests/flows/test_real_hub.py"),
+    "runtime": ("tests/runtime/",),
+}
+SLOW_AND_SHARING = tuple(start for starts in SHARES.values() for start in starts)
 
 
 def group_of(path: str) -> str:
     """The name of the worker's share that a test file belongs to."""
-    return next((start for start in SLOW_AND_SHARING if path.startswith(start)), path)
+    return next((name for name, starts in SHARES.items() if path.startswith(starts)), path)
 
 
 @pytest.hookimpl(optionalhook=True)

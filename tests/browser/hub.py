@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 
 import psycopg
 
+from benchmarks.hub import free_port
 from memoryhub.config import ROOT, get_config
 from memoryhub.runtime.database import Urls, urls_on
 from memoryhub.runtime.programs import web
@@ -84,13 +84,6 @@ def seed(urls: Urls) -> str:
     )
     assert done.returncode == 0, done.stderr[-4000:]
     return done.stdout
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 def answers(url: str) -> bool:

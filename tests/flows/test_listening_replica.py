@@ -13,20 +13,21 @@ def test_a_listening_replica_shows_what_others_write(real_hub: Hub, tmp_path: Pa
     problems: list[Exception] = []
     alice = MemoryClient(real_hub.url, real_hub.key("listeners", agent="alice"))
     alden = MemoryClient(real_hub.url, real_hub.key("listeners", agent="alden"))
+    until(lambda: alice.call("GET", "/memory/health")["parts"]["stream"]["ok"], what="the stream")
     with alice, alden, Replica(tmp_path / "alden.db", alden, agent_id="alden") as replica:
         replica.listen(on_problem=problems.append)
         entry_id = alice.store("plan", "walk", scope="agent")["entry_id"]
         alice.call("POST", f"/memory/context/{entry_id}/grants", {"agents": ["alden"], "can_write": True})
-        until(lambda: replica.get("plan"), 30, "the grant to arrive")
+        until(lambda: replica.get("plan"), what="the grant to arrive")
         alice.change(entry_id, {"value": "run"}, version=1)
-        until(lambda: shown(replica, "plan") == "run", 30, "the change to arrive")
+        until(lambda: shown(replica, "plan") == "run", what="the change to arrive")
         replica.put("plan", "swim")
         replica.sync()
         written = alice.get(entry_id)
         assert written is not None
         assert written["value"] == "swim"
         alice.call("DELETE", f"/memory/context/{entry_id}/grants/alden")
-        until(lambda: replica.get("plan") is None, 30, "the revocation to arrive")
+        until(lambda: replica.get("plan") is None, what="the revocation to arrive")
         stream = replica.status().stream_url
     assert stream
     assert problems == []

@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,24 +13,19 @@ from typing import Any
 
 import psutil
 
+from benchmarks.hub import free_port
 from memoryhub.config import ROOT
 from tests.waiting import until
 
 BOOT_SECONDS = 90
 
 
-def spare_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class LiveHub:
     """Starts at once and returns when the hub says that it is ready."""
 
     def __init__(self, home: Path, **variables: str) -> None:
-        self.home, self.port, self.log = home, spare_port(), home.with_suffix(".log")
-        self.stream_port = spare_port()
+        self.home, self.port, self.log = home, free_port(), home.with_suffix(".log")
+        self.stream_port = self.port + 1
         ports = {"PORT": str(self.port), "MEMORYHUB_SERVER__STREAM_PORT": str(self.stream_port)}
         self.environment = environment(home) | ports | variables
         with self.log.open("wb") as terminal:

@@ -9,12 +9,24 @@ from tests.contract.calls import Call, Id
 from tests.contract.recipes import Foreign, recipe
 from tests.contract.world import World
 
-#: Words that no masking takes for a variable part, those of each place others: every number is an error of its own.
+#: Words that programs have in common, which tell one problem from another; those of each place others: every number is
+#: an error of its own.
 WORDS = (
-    ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliet"),
-    ("apple", "banana", "cherry", "date", "elder", "fig", "grape", "hazel", "iris", "jasmine"),
-    ("amber", "beige", "copper", "denim", "ebony", "fuchsia", "gold", "henna", "indigo", "jade"),
-    ("adder", "badger", "camel", "donkey", "eagle", "falcon", "gecko", "heron", "ibis", "jackal"),
+    ("abort", "accept", "access", "account", "action", "activation", "address", "adjust", "administrator", "agent"),
+    ("backup", "bucket", "buffer", "browser", "build", "cache", "call", "cancel", "capacity", "channel"),
+    ("class", "client", "clock", "cluster", "codec", "column", "command", "comment", "commit", "compiler"),
+    (
+        "connection",
+        "console",
+        "constant",
+        "container",
+        "context",
+        "controller",
+        "cookie",
+        "counter",
+        "cursor",
+        "daemon",
+    ),
 )
 _numbers = count()
 

@@ -22,12 +22,14 @@ from benchmarks import costs, load
 from benchmarks.hub import Hub, running_hub
 from benchmarks.table import Row, markdown
 from procedures_app import signatures
+from procedures_app.signatures.vocabulary import VOCABULARY
 
 TENANT = "bench"
 PROBLEMS = 10_000
 ASKED, READY_SECONDS, SECONDS = 400, 300.0, 6.0
 TYPES = ["TimeoutError", "ConnectionRefusedError", "ValueError", "KeyError", "PermissionError", "OperationalError"]
-SYLLABLES = ["ba", "dor", "fen", "gil", "hap", "jor", "kel", "lim", "mun", "nor", "pax", "rin", "sol", "tum", "vex"]
+#: those that tell problems apart; made-up ones would be taken for names
+WORDS = sorted(VOCABULARY)
 LOOK_UP = """SELECT id FROM knowledge_base
 WHERE tenant_id = %s AND user_id IS NULL AND problem_signature = %s AND status = 'active'"""
 WAITING = """SELECT count(*) FROM memory_search_index i WHERE tenant_id = %s
@@ -37,14 +39,13 @@ Said = tuple[str, list[str]]
 
 
 def word(chance: random.Random) -> str:
-    return "".join(chance.choices(SYLLABLES, k=3))
+    return chance.choice(WORDS)
 
 
 def problems(count: int) -> list[Said]:
     """Types and words of errors."""
     chance = random.Random(31)
-    vocabulary = [word(chance) for _ in range(2_000)]
-    return [(chance.choice(TYPES), chance.sample(vocabulary, 6)) for _ in range(count)]
+    return [(chance.choice(TYPES), chance.sample(WORDS, 6)) for _ in range(count)]
 
 
 def message(chance: random.Random, said: Said) -> str:

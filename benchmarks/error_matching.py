@@ -1,8 +1,8 @@
 """``python -m benchmarks.error_matching``: how well signatures and matching tell known problems, on labelled errors.
 
-Two halves with no source and no problem in common: rules and weights were made on ``development``, ``held_out`` is only
-measured. Floors beside: the raw text being equal, the masking of drain3 (if that is installed), and the cosine of
-embeddings alone at its best threshold of the development half.
+Three parts with no source and no problem in common: rules were made on ``development``, weights on that and on
+``calibration``; ``held_out`` is only measured. Floors beside: the raw text being equal, the masking of drain3 (if that
+is installed), and the cosine of embeddings alone at its best threshold of the development part.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.detection_pairs import remembering
-from benchmarks.error_texts import HALVES, Candidate, Labelled, Near, errors, kept, pairs, searches
+from benchmarks.error_texts import PARTS, Candidate, Labelled, Near, errors, kept, pairs, searches
 from procedures_app.matching import Known, rank
 from procedures_app.signatures import read
 
@@ -185,14 +185,14 @@ def main() -> None:
     parser.add_argument("--without-model", action="store_true", help="words only")
     near = None if parser.parse_args().without_model else open_near()
     threshold = best_cosine(searches(errors("development"), near)) if near else None
-    for half in HALVES:
-        show(half, near, threshold)
+    for part in PARTS:
+        show(part, near, threshold)
 
 
-def show(half: str, near: Near | None, threshold: float | None) -> None:
-    found = errors(half)
+def show(part: str, near: Near | None, threshold: float | None) -> None:
+    found = errors(part)
     problems, sources = {one.problem for one in found}, {one.source for one in found}
-    print(f"\n{half}: {len(found)} texts, {len(problems)} problems, {len(sources)} sources. {speed(found)}")
+    print(f"\n{part}: {len(found)} texts, {len(problems)} problems, {len(sources)} sources. {speed(found)}")
     print(f"  signature: {of_pairs(found, signature_of)}  recall by problem {of_problems(found, signature_of):.3f}")
     print(f"  floor, equal raw text: {of_pairs(found, lambda one: one.text)}")
     print(f"  floor, equal type: {of_pairs(found, lambda one: one.read.error_type or id(one))}")

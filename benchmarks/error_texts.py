@@ -15,7 +15,7 @@ from procedures_app.signatures import ErrorText, read, stored
 from procedures_app.signatures.vocabulary import VOCABULARY
 
 FOLDER = Path(__file__).parent.parent / "tests" / "data" / "errors"
-HALVES = ("development", "held_out")
+PARTS = ("development", "calibration", "held_out")
 _SLOT = re.compile("<(?:name|id)>")
 _NAMES = sorted(VOCABULARY)
 CANDIDATES = 10  #: so many known problems a search gives
@@ -46,9 +46,9 @@ class Candidate:
         return self.asked.problem == self.known.problem
 
 
-def errors(half: str) -> list[Labelled]:
-    """The texts of ``development`` or ``held_out``: no source and no problem is in both."""
-    rows = (json.loads(line) for line in (FOLDER / f"{half}.jsonl").read_text().splitlines())
+def errors(part: str) -> list[Labelled]:
+    """The texts of one of ``PARTS``: no source and no problem is in two."""
+    rows = (json.loads(line) for line in (FOLDER / f"{part}.jsonl").read_text().splitlines())
     return [
         Labelled(row["text"], row["problem"], row["source"], read(row["text"], error_type=row.get("error_type", "")))
         for row in rows

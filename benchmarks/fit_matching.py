@@ -1,8 +1,10 @@
-"""Fits the weights of the matching on the development half and writes procedures_app/matching/weights.py.
+"""Fits the weights of the matching and writes procedures_app/matching/weights.py.
 
 Logistic regression with a light ridge, by Newton's method from zero: the same texts give the same weights. The rows
 are the candidates of a search, so that most are wrong, as in use. Platt's two numbers (1999) are fitted on what the
-weights of all other sources say of a source. Prints what that gives; the held-out half is not read.
+weights of all other sources say of a source. Two parts are read, and count the same: ``development``, on which the
+rules were made, and ``calibration``, programs that hardly any rule knows; agents meet both. Prints what that gives; the
+held-out part is not read.
 """
 
 from __future__ import annotations
@@ -28,18 +30,20 @@ from procedures_app.matching.ranking import lead
 TARGET = Path(__file__).parent.parent / "procedures_app" / "matching" / "weights.py"
 RIDGE, STEPS = 3.0, 60
 THRESHOLDS = (0.3, 0.5, 0.7, 0.8, 0.9)
-UNKNOWN_PROGRAMS = 0.5  #: so much count the texts as a program prints them that no rule knows
+WITH_NAMES = 0.5  #: so much count the texts of development with a name in them that no rule tells from a word
 COMMON = 2  #: a word of fewer problems is as rare as one never seen
 
 
 def main() -> None:
-    found = errors("development")
+    found, fresh = errors("development"), errors("calibration")
+    as_many = len(found) / len(fresh)
     weights.RARITY.clear()
-    weights.RARITY.update(rarity(found))
+    weights.RARITY.update(rarity([*found, *fresh]))
     reading.cache_clear()
     tables: dict[str, list[float]] = {}
     for name, near in (("WORDS_ONLY", None), ("WITH_COSINE", cosines())):
-        tried = [*searches(found, near), *lighter(searches(with_names(found), near))]
+        strange = weighed(searches(fresh, near), as_many)
+        tried = [*searches(found, near), *weighed(searches(with_names(found), near), WITH_NAMES), *strange]
         others = [one for search in tried for one in search if not equal(one)]
         rows, labels = matrix(others), np.array([float(one.same) for one in others])
         share = np.array([one.weight for one in others])
@@ -48,12 +52,13 @@ def main() -> None:
         tables[f"FIRST_{name}"] = first(tried, dict(zip(map(id, others), held.tolist(), strict=True)))
         report(name, logistic(platt_of(held, tables[f"CALIBRATION_{name}"])), labels, share)
         tables[name] = fit(rows, labels, share).tolist()
-        tables["SAME_SIGNATURE"] = [same_signature([one for search in searches(found) for one in search])]
+        both = [*searches(found), *weighed(searches(fresh), as_many)]
+        tables["SAME_SIGNATURE"] = [same_signature([one for search in both for one in search])]
     TARGET.write_text(module(tables, weights.RARITY))
 
 
-def lighter(tried: Sequence[Sequence[Candidate]]) -> list[list[Candidate]]:
-    return [[replace(one, weight=one.weight * UNKNOWN_PROGRAMS) for one in search] for search in tried]
+def weighed(tried: Sequence[Sequence[Candidate]], factor: float) -> list[list[Candidate]]:
+    return [[replace(one, weight=one.weight * factor) for one in search] for search in tried]
 
 
 def rarity(found: Sequence[Labelled]) -> dict[str, float]:
@@ -151,7 +156,7 @@ def report(name: str, said: Any, labels: Any, share: Any) -> None:
 
 def module(tables: dict[str, list[float]], rare: dict[str, float]) -> str:
     lines = [
-        '"""Made by ``python -m benchmarks.fit_matching`` from the development half of the labelled errors."""',
+        '"""Made by ``python -m benchmarks.fit_matching`` from labelled errors."""',
         "",
     ]
     for name, about in (("WITH_COSINE", "with a cosine of embeddings"), ("WORDS_ONLY", "without one")):

@@ -30,6 +30,8 @@ LIKE_PROBLEM = 0.5
 LONGEST_ERROR = 65_536
 #: Where a context says what went wrong.
 ERROR_FIELDS = ("error", "error_message", "exception", "traceback", "stack_trace")
+#: After so many successes half of a signature's doubt is left.
+DOUBTING = 2
 FAILED = (Run.Status.FAILED, Run.Status.ROLLED_BACK)
 
 
@@ -131,11 +133,22 @@ def of_error(context: Any, *, principal: Principal) -> list[Found]:
         return []
     # the end of a long one says what went wrong
     matches = problems.match(message[-LONGEST_ERROR:], principal=principal)
-    return [
-        solution_found(solution, match.knowledge, match.confidence, f"the error is a known one ({match.why})")
-        for match in matches
-        for solution in match.solutions[:1]
-    ]
+    return [of_match(match, solution) for match in matches for solution in match.solutions[:1]]
+
+
+def of_match(match: problems.ProblemMatch, solution: Solution) -> Found:
+    because = f"the error is a known one ({match.why})"
+    return solution_found(solution, match.knowledge, tried_likeness(match, solution), because)
+
+
+def tried_likeness(match: problems.ProblemMatch, solution: Solution) -> float:
+    """How sure it is that the error is one for this solution, 0 to 1.
+
+    Whenever a solution helped, the signature had led to it and was right: each success leaves less of its doubt.
+    """
+    if match.matched_by != problems.SIGNATURE:
+        return match.confidence
+    return 1 - (1 - match.confidence) * DOUBTING / (DOUBTING + solution.successes)
 
 
 def error_in(context: Any) -> str:

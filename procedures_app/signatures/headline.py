@@ -38,7 +38,7 @@ _CODED = re.compile(
     r"[^\s:(]{1,200}(?:\(\d+,\d+\)|:\d+(?::\d+)?):\s+(?:fatal |internal compiler )?error\b"
     r"|[^\s:(]{1,200}:\d+(?::\d+)? - error |error\[\w+\]|"
     r"(?:error )?[A-Z]{2,6}\d{3,5}: |ERROR \d{4} \(|SQLSTATE|[^\s:]{1,200}\.rb:\d+:in [`'][^'\n]{0,100}': "
-    r"|E[A-Z]{4,}\b|ERR_[A-Z_]+|"
+    r"|E[A-Z]{4,}\b|ERR_[A-Z_]+|! [A-Z]|\*\* \([A-Z]|"
     r"(?:ORA|TNS)-\d{5}|WRONGTYPE |NOAUTH |MOVED |NOSCRIPT |BUSYKEY|OOM command|READONLY |LOADING |MISCONF |CLUSTERDOWN"
 )
 _FAILING = re.compile(
@@ -56,6 +56,7 @@ _DJANGO = re.compile(r"(\w{1,80}) at /\S{0,300}$")
 _ONLY_WHERE = re.compile(r"(?:in|at|on|from) \S{1,300}$")
 _CAUSED = re.compile(r"Caused by:\s*")
 _INNER = re.compile(r"--->\s+")
+_SHOWN = 12  #: lines after a headline among which its cause may stand
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Line:
     indent: int
     text: str  #: without log prefixes
     serious: bool
+    caused: bool = False  #: stands behind ``>``: a cause of the line before
 
 
 def lines_of(text: str) -> list[Line]:
@@ -71,7 +73,8 @@ def lines_of(text: str) -> list[Line]:
 
 def _line(raw: str) -> Line:
     text, serious = strip(raw)
-    return Line(len(raw) - len(raw.lstrip()), text, serious)
+    bare = raw.lstrip()
+    return Line(len(raw) - len(bare), text, serious, bare.startswith("> "))
 
 
 def headline(lines: list[Line]) -> int:
@@ -136,15 +139,42 @@ def _weight(line: Line) -> int:
 def _joined(lines: list[Line], where: int) -> str:
     text = lines[where].text
     following = [line.text for line in lines[where + 1 : where + 4] if line.text and not _NOISE.match(line.text)]
-    root = _rust_root(lines, where)
+    root = _rust_root(lines, where) or _nested_root(lines, where)
     if _ONLY_WHERE.match(text) and following:
         return following[0]
     page = _DJANGO.match(text)
     if page and following:
         return f"{page[1]}: {following[0]}"
-    if text.endswith(":") and following and (not text.endswith("):") or not plain(mask(text))):
-        return f"{text} {following[0]}"
+    if following and _announces(text):
+        return f"{text.rstrip(':')}: {_announced(lines, where) or following[0]}"
     return f"{text}: {root}" if root else text
+
+
+def _announces(text: str) -> bool:
+    """Whether what went wrong comes after this line: it ends so, or tells nothing but a code or a place."""
+    if text.endswith((":", " in")) and not text.endswith("):"):
+        return True
+    return not _TYPED.match(text) and not plain(mask(text))
+
+
+def _announced(lines: list[Line], where: int) -> str:
+    """The first line after one that announces, past the code that it shows, that tells of a failure."""
+    after = (line.text for line in lines[where + 1 : where + 1 + _SHOWN])
+    return next((text for text in after if _FAILING.search(text) and not _leads_on(text)), "")
+
+
+def _leads_on(text: str) -> bool:
+    return bool(_NOISE.match(text)) or text.endswith((":", " in"))
+
+
+def _nested_root(lines: list[Line], where: int) -> str:
+    """The deepest of the causes that stand under a line, each behind ``>`` and further in, as Gradle prints them."""
+    root = ""
+    for line in lines[where + 1 : where + 1 + _SHOWN]:
+        if not line.caused:
+            break
+        root = line.text
+    return root
 
 
 def _rust_root(lines: list[Line], where: int) -> str:

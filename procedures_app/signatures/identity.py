@@ -14,6 +14,7 @@ VERSION = 2
 MARK = f":{VERSION}."
 
 _MOST = 5  #: words of a signature: what comes after them differs from case to case
+_BESIDE_CODE = 3  #: one code of a program may have several causes
 _ENOUGH = 2  #: words that tell a problem by themselves; with fewer the type is part of it
 _LONG = 2  #: a text of more words may lose what stands in brackets
 _LONGEST_SLUG = 80
@@ -33,6 +34,8 @@ _ADVICE = re.compile(
 )
 _CAUSED = re.compile(r"(?i)\(caused by:? ")
 _RAISED = re.compile(r"[\w.]*(?:Error|Exception)\((?:<number>, )?|<<name> object at <hex>>: ")
+#: from a frame on it is for the eye
+_FRAMED = re.compile(r"[\u2500-\u257f].*")
 _ASIDE = re.compile(r"\([^()]*(?:\([^()]*\)[^()]*)?\)")
 _DATA = re.compile(r"\{[^{}]*\}?|\[[^\[\]]*,[^\[\]]*\]|(?<=[\s)])\[[A-Za-z][^\[\]\s=]*\]")
 #: where it was met, at the end
@@ -41,12 +44,14 @@ _WHERE = re.compile(
     r"(?:[\s,:]{1,3}(?:line|column|col|pos|position|char|offset):? <number>)*\)?\s*$"
 )
 _TELLING_ASIDE = re.compile("|".join((r"\bE[A-Z]{4,}\b|\b[45]\d\d\b", *map(re.escape, PHRASES))), re.IGNORECASE)
-_SENTENCE = re.compile(r"[.?!]\s+(?=[A-Z]|[a-z]+:\s)")
+_SENTENCE = re.compile(r"[.?!]\s+(?!Error:\s)(?=[A-Z]|[a-z]+:\s)")
 #: a code of a program's own: short ones (E0277, S3) are too often not one problem
 _OWN_CODE = re.compile(
     r"(?:<number> )?[\[(]?(?:<[a-z]{2,10}> : )?(?:error )?"
     r"((?!HTTP|ERROR|SQLSTATE)(?:[A-Z]{2,10}-?\d{4,6}|[A-Z]-?\d{5,6}))\b"
 )
+#: the same after who says it: ``Failed to connect. ORA-12154: …``
+_CODE_WITHIN = re.compile(r"\b([A-Z]{2,10}-\d{4,6})[:,] ")
 _LABEL = re.compile(
     r"\b(?:SQLSTATE\s?\[?[0-9A-Z]{5}\]?(?:\s?\[\d{3,5}\])?"
     r"|\(?ERROR \d{4}\b\)?(?: \([0-9A-Z]{5}\))?(?: at line <number>)?|error\[\w+\])|\(\d{4,5},\s"
@@ -70,9 +75,9 @@ def telling(template: str) -> list[str]:
 
 def _identity(kind: str, code: str, template: str) -> tuple[str, list[str]]:
     """The type, where the words alone tell too little, and the words."""
-    own = _OWN_CODE.match(template)
-    core = _core(template)
-    words = [own[1].casefold()] if own else _words(core)
+    own = _OWN_CODE.match(template) or _CODE_WITHIN.search(template)
+    core = _core(template[own.end() :] if own else template)
+    words = [own[1].casefold(), *_words(core)[:_BESIDE_CODE]] if own else _words(core)
     if own or len(words) >= _ENOUGH or _decides(words):
         return "", words
     named = kind if not code or kind not in CARRIERS else code
@@ -124,7 +129,7 @@ def _clauses(text: str) -> list[str]:
 
 def _core(template: str) -> str:
     """Without who says it, what it advises, data, and any sentence after the first that says enough."""
-    text = _said(_ADVICE.sub("", _cause(template), count=1) or template)
+    text = _said(_ADVICE.sub("", _FRAMED.sub("", _cause(template)), count=1) or template)
     bare = _ASIDE.sub(
         lambda found: found.group() if _TELLING_ASIDE.search(found.group()) else " ", _DATA.sub(" ", text)
     )

@@ -118,7 +118,8 @@ PARTS = {
     "member": r"(?<![\w.])[A-Za-z_$][\w$]*+\.[A-Za-z_$][\w$]++(?![\w.])",
     "joined": r"\b_{0,2}[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?<!_exception)(?<!_error)_{0,2}\b(?!\()|\b__[a-z]+__\b"
     r"|\b[a-z]++[A-Z]\w*+",
-    "named": r"(?<![\w@])@[\w.-]+/[\w.-]+|%[\w%]+%|\$\{[^}\s]*\}|\$\w+|<[\w.:$]+>|(?<!\w)--?[a-z][\w-]*+=\S++",
+    "named": r"(?<![\w@])@[\w.-]+/[\w.-]+|%[\w%]+%|\$\{[^}\s]*\}|\$\w+|<[\w.:$]+>|(?<=\{\})\.\w+"
+    r"|(?<!\w)--?[a-z][\w-]*+=\S++",
     "mixed": r"(?<![\w.])(?=[\w-]*\d)[A-Za-z0-9_][\w-]*+(?![\w])",
     "number": rf"(?<!\w){_NUMBER}",
 }
@@ -132,7 +133,10 @@ _SHOWN |= dict.fromkeys(
 _SHOWN |= {"email": "<address>", "ip": "<host>", "number": "<number>"}
 _DIGITS = re.compile(r"-?\d+")
 _WORD = re.compile(r"[^\W\d_]{2,}")
-_CODE = re.compile(r"(?:[A-Z]{1,10}[-_]?\d{2,6}|E[A-Z]{3,}(?:_[A-Z]+)*|(?:ERR|SSL|EAI|CERTIFICATE)_[A-Z0-9_]{3,60})\Z")
+#: in quotes EMPLOYEE is a name, EACCES is not
+_CODE = re.compile(
+    rf"(?:[A-Z]{{1,10}}[-_]?\d{{2,6}}|{'|'.join(sorted({*ERRNO.values()}))}|(?:ERR|SSL|EAI|CERTIFICATE)_[A-Z0-9_]{{3,60}})\Z"
+)
 _TYPE = re.compile(rf"(?:[\w$]+[.:]{{1,2}})*[A-Z]\w*(?:{TYPE_ENDINGS})\Z")
 _SYSTEM_CALLS = frozenset(
     {"accept", "bind", "connect", "exec", "fork", "listen", "mmap", "open", "recv", "send", "stat"}

@@ -30,7 +30,7 @@ _PREFIXES = re.compile(
     r"|Normal)\s{1,9}[A-Z]\w{1,40}\s{1,9}\S{1,12}(?: \(x\d+ over \S{1,12}\))?\s{1,9}(?:[a-z][\w-]{1,40}\s{2,}"
     r"|(?:default-scheduler|kubelet)\s+)|\d\w{1,9}\s+(?:Warning|Normal)\s+\w{1,40}\s+\w{1,30}/\S{1,90}\s+|remote:\s+"
     r"|stderr:\s+|nginx:\s+(?=\[)|logging before flag\.Parse:\s+|[\w./@-]{1,120}\.go:\d+:\s+|@\s{1,9}(?=\w)"
-    r"|\{ (?=\w*Error: )|kubelet:?\s+|E\s{2,}|>\s+|[│╷╵┃╭╰×]\s*"
+    r"|\{ (?=\w*Error: )|kubelet:?\s+|E\s{2,}|>\s+|[\u2500-\u257f×]+\s*"
     r"|curl: \(\d{1,3}\) |level=\w+\s+|(?:ts|time|t)=(?:\"[^\"]{1,40}\"|\S{1,40})\s+|(?:caller|logger"
     r"|component)=\S{1,60}\s+)"
 )

@@ -20,7 +20,8 @@ _LONGEST_TYPE = 80
 
 _COLORS = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")
 _OPENING = re.compile(
-    r"(?:Caused by:|--->|Uncaught \(in promise\)|Uncaught(?: exception)?|Unhandled (?:exception|rejection)[.:]?|"
+    r"(?:[{\[( ]{1,4}(?=Error: )|! (?=[A-Z])|\*\* (?=\([A-Z])|Caused by:|--->|"
+    r"Uncaught \(in promise\)|Uncaught(?: exception)?|Unhandled (?:exception|rejection)[.:]?|"
     r"UnhandledPromiseRejectionWarning:|Exception in thread \"[^\"]{0,100}\"|PHP (?:Fatal error|Warning|Parse error):|"
     r"(?i:fatal error):|panic: (?:runtime error: )?|(?:nested exception is )|[\w/.$-]{1,80} ERROR:|"
     r"==\d+==\s?ERROR:|terminate called after throwing an instance of|error:|Error:|Exception:"
@@ -56,7 +57,7 @@ _TAIL = re.compile(
 )
 #: the message in the answer of a service, as a program prints the whole answer
 _ANSWER = re.compile(
-    r"['\"](?:message|msg|errmsg|error_description|detail)['\"]:\s{0,3}(?P<quote>['\"])(?P<text>.{8,400}?)(?P=quote)(?=[,}])"
+    r"(?:['\"](?:message|msg|errmsg|error_description|detail)['\"]:\s{0,3}|\b(?:message|msg|desc)\s?=\s?)(?P<quote>['\"])(?P<text>[^{\[].{8,400}?)(?P=quote)(?=[,;}\s)]|$)"
 )
 _PHP_PLACE = re.compile(r"\s+in (?:[A-Z]:)?[\\/]\S{1,300}(?: on line |:)\d+$")
 _CODE = re.compile(

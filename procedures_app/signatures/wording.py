@@ -10,9 +10,12 @@ from procedures_app.signatures.vocabulary import VOCABULARY
 _MOST_WORDS = 40
 _CLEAR = 3  #: words that tell a problem by themselves; two do if neither is weak
 _SHORTEST_STEM = 4
+_SHORTEST_ADVERB = 6  #: apply, reply and supply are none
 
 _SLOT = re.compile(r"<[a-z]{2,10}>")
 _WORD = re.compile(r"[^\W_]+(?:_[^\W_]+)*(?:'[a-z]{1,2}\b)?")
+#: two ways to write it
+_TIMED = re.compile(r"(?i)\b(?:timed|times|time) out\b")
 _PHRASE = re.compile("|".join(map(re.escape, PHRASES)), re.IGNORECASE)
 _CODE = re.compile(r"(?:E[A-Z]{3,}|HTTP[45]\d\d)\Z")
 #: User in "cannot find User with": English has no such word within a sentence
@@ -34,7 +37,8 @@ def words_of(template: str) -> tuple[str, ...]:
 
 def coded(text: str) -> str:
     """The system's phrases as their codes, and an HTTP status with its reason as one word."""
-    return _with_status(_PHRASE.sub(lambda found: PHRASES[found.group().casefold()], text))
+    said = _PHRASE.sub(lambda found: PHRASES[found.group().casefold()], text)
+    return _with_status(_TIMED.sub("timeout", said))
 
 
 def plain(text: str, *, names: bool = False) -> list[str]:
@@ -61,9 +65,14 @@ def _with_status(text: str) -> str:
 
 def _tells(word: str, names: bool) -> bool:
     known = word.casefold()
-    if word in METHODS or known in LITTLE or known in VALUES or known in TOOLS:
+    if word in METHODS or known in LITTLE or known in VALUES or known in TOOLS or _how(known):
         return False
     return names or known in VOCABULARY or known in MEANT or bool(_CODE.match(word))
+
+
+def _how(word: str) -> bool:
+    """Whether it is an adverb: ``unexpectedly closed`` is ``closed``."""
+    return word.endswith("ly") and len(word) > _SHORTEST_ADVERB and word not in ("assembly", "multiply")
 
 
 def _stem(word: str) -> str:

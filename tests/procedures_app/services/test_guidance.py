@@ -13,8 +13,8 @@ from memoryhub.access.exceptions import ScopeMissing
 from memoryhub.access.principals import Principal, system_principal
 from memoryhub.access.walls import behind_walls
 from memoryhub.search import embeddings
-from procedures_app.models import Procedure, Run, WorkRecord
-from procedures_app.services import defaults, enforcement, guidance, procedures, work
+from procedures_app.models import Procedure, Run, Solution, WorkRecord
+from procedures_app.services import defaults, enforcement, guidance, knowledge, procedures, work
 from tests.conftest import MakeKey
 from tests.procedures_app.conftest import principal_of
 
@@ -39,6 +39,24 @@ def installed(tenant: str) -> str:
     """The procedures that come with the hub."""
     defaults.install(principal=system_principal("test"), tenant_id=tenant)
     return tenant
+
+
+def advised_for(error: str, principal: Principal, *, successes: int) -> float:
+    """How sure guidance is of the solution of a known error that helped so many times."""
+    with behind_walls(principal):
+        Solution.objects.update(successes=successes)
+    advice = guidance.contextual("Mend the nightly import", principal=principal, context={"error": error})
+    return float(next(one["confidence"] for one in advice["known_solutions"]))
+
+
+def test_a_solution_that_helped_with_an_error_again_and_again_is_fit_to_follow(agent: Principal):
+    error = "QueuePool limit of size 5 overflow 10 reached, connection timed out"
+    knowledge.capture(principal=agent, title="The pool is dry", content={"error": error}, solution="Raise the limit")
+    same = error.replace("5", "20")
+    sure = [advised_for(same, agent, successes=count) for count in (0, 1, 5, 30)]
+    assert sure == sorted(set(sure))
+    assert sure[0] < 0.7
+    assert sure[-1] > 0.8
 
 
 def test_of_nothing_known_nothing_is_advised(agent: Principal):

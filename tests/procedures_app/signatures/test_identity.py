@@ -31,6 +31,21 @@ from procedures_app.signatures.vocabulary import VOCABULARY
             "SNAPSHOT the replica is not able to persist data",
         ),
         ("[plugin:css] Failed to resolve import 'x' from 'y'", "Failed to resolve import 'z' from 'main'"),
+        # what stands under a line that only leads on: behind >, after code, in a message of its own
+        (
+            "Could not determine the dependencies of task ':x'.\n> Could not resolve it.\n   > SDK location not found.",
+            "SDK location not found.",
+        ),
+        (
+            "Invalid `db.add()` invocation in\n/a.ts:3:9\n\n 9 db.add(\n\nUnique constraint failed on field: (`id`)",
+            "Unique constraint failed on field: (`npi`)",
+        ),
+        ("Error: P9001\n\nCan't reach database server", "P9001: Can't reach database server"),
+        ('Error from server: code=18 [Bad query] message="Cannot execute it"', "Cannot execute it"),
+        ("** (Db.ConnectionError) the request was dropped from queue", "the request was dropped from queue"),
+        # how it failed, and two ways to write it
+        ("unexpectedly found nil while unwrapping a value", "found nil while implicitly unwrapping a value"),
+        ("timed out waiting for the condition", "timeout waiting for the condition"),
         # data, and where it was met
         ("duplicate key error: { id: 7 }", "duplicate key error: { name: 'x', at: 'y' }"),
         ("cannot resolve 'a' given input columns: [id, name]", "cannot resolve 'b' given input columns: [t.x, t.y]"),
@@ -50,7 +65,8 @@ from procedures_app.signatures.vocabulary import VOCABULARY
             "Error: listen EADDRINUSE: address already in use",
             "bind() to 0.0.0.0:80 failed (98: Address already in use)",
         ),
-        # a code of the program's own says all
+        # a code of the program's own, whoever met it
+        ("Failed to connect. ORA-00942: table or view does not exist", "ORA-00942: table or view does not exist"),
         ("ORA-00942: table or view does not exist", 'ORA-00942: table or view "HR"."EMPLOYEE" does not exist'),
         ("connect to host a.io port 22: Connection timed out", "connect to host b.io port 2: Operation timed out"),
         ("No route matches [GET] '/a'", "No route matches [POST] '/users'"),

@@ -134,6 +134,11 @@ def as_role(db: None) -> Callable[[str], AbstractContextManager[None]]:
 
 @pytest.fixture(autouse=True)
 def fresh_process_state() -> None:
+    forget_all()
+
+
+def forget_all() -> None:
+    """What a process remembers of the database for some seconds, and what it counts."""
     forget_cached_keys()
     forget_cached_actors()
     forget_noted_keys()

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from django.db import connection, transaction
 
-from tests.conftest import HubClient, MakeClient, role
+from tests.conftest import HubClient, MakeClient, forget_all, role
 from tests.contract.calls import Call, Id
 
 ALL = ("read", "write", "admin")
@@ -91,12 +91,13 @@ def send(client: HubClient, method: str, path: str, call: Call) -> Any:
 
 @contextmanager
 def undone() -> Iterator[None]:
-    """What happens inside is rolled back, so that one world serves several attempts."""
+    """What happens inside is rolled back, and forgotten by the process, so that one world serves several attempts."""
     point = transaction.savepoint()
     try:
         yield
     finally:
         transaction.savepoint_rollback(point)
+        forget_all()
 
 
 def rows_of(tenant: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.hub import ROOT, Hub
-from benchmarks.table import Row
+from benchmarks.table import Row, markdown
 
 STORE = "plain store"
 WARMING = 15
@@ -130,3 +130,9 @@ def of_module(module: str, hub: Hub, key: str, turns: int) -> list[Row]:
 
 def tell(costs: Mapping[str, Cost]) -> None:
     print(json.dumps({name: asdict(cost) for name, cost in costs.items()}))
+
+
+def show(conditions: str, over_http: list[Row], cpu: list[Row]) -> None:
+    """Both tables: what callers wait for, and what it costs, which a busy machine changes less."""
+    print(f"\nOver HTTP, {conditions}:\n\n{markdown(over_http)}")
+    print(f"\nProcessor time of a request:\n\n{markdown(cpu)}")

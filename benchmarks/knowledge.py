@@ -20,7 +20,7 @@ import psycopg
 
 from benchmarks import costs, load
 from benchmarks.hub import Hub, running_hub
-from benchmarks.table import Row, markdown
+from benchmarks.table import Row
 from procedures_app import signatures
 from procedures_app.signatures.vocabulary import VOCABULARY
 
@@ -239,10 +239,7 @@ def main() -> None:
         key = hub.key(tenant=TENANT)
         found = list(rows(hub, key, chosen.problems))
         cpu = costs.of_module("benchmarks.knowledge", hub, key, chosen.turns)
-    print(f"\nOver HTTP, one client, {chosen.problems:,} problems:\n")
-    print(markdown(found))
-    print("\nProcessor time of a request:\n")
-    print(markdown(cpu))
+    costs.show(f"one client, {chosen.problems:,} problems", found, cpu)
 
 
 if __name__ == "__main__":

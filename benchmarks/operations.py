@@ -24,7 +24,7 @@ from typing import Any
 from benchmarks import costs, http_rows
 from benchmarks.hub import ROOT, Hub, running_hub
 from benchmarks.load import Result
-from benchmarks.table import Row, markdown
+from benchmarks.table import Row
 
 CONTEXT = {"changes": ["Added memory integration", "Fixed auth bug"], "risk_level": "medium"}
 SERVICES = ("backend", "frontend", "billing", "search", "gateway")
@@ -253,10 +253,7 @@ def main() -> None:
         found = rows(hub, key, Size(chosen.rounds, chosen.clients, chosen.seconds, chosen.history))
         cpu = costs.of_module("benchmarks.operations", hub, key, chosen.turns)
         cpu += guard_rows(hub, key, chosen.pairs)
-    print(f"Over HTTP, {chosen.clients} clients, {chosen.history:,} pieces of work in the history:\n")
-    print(markdown(found))
-    print("\nProcessor time of a request:\n")
-    print(markdown(cpu))
+    costs.show(f"{chosen.clients} clients, {chosen.history:,} pieces of work in the history", found, cpu)
 
 
 if __name__ == "__main__":

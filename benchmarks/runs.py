@@ -15,7 +15,7 @@ from benchmarks import costs
 from benchmarks.hub import Hub, running_hub
 from benchmarks.load import Result
 from benchmarks.operations import Client, Latencies, Size, latency_rows, store, task, timed, together, turn
-from benchmarks.table import Row, markdown
+from benchmarks.table import Row
 
 NAME, STEPS = "bench", 8
 EVIDENCE = {"summary": "All 412 tests passed in 38 s; coverage is 93 %.", "passed": True}
@@ -114,10 +114,7 @@ def main() -> None:
         key = hub.key(agent="deploy-bot")
         found = rows(hub, key, Size(chosen.rounds, chosen.clients, chosen.seconds, history=0))
         cpu = costs.of_module("benchmarks.runs", hub, key, chosen.turns)
-    print(f"Over HTTP, {chosen.clients} clients, {STEPS} steps a run:\n")
-    print(markdown(found))
-    print("\nProcessor time of a request:\n")
-    print(markdown(cpu))
+    costs.show(f"{chosen.clients} clients, {STEPS} steps a run", found, cpu)
 
 
 if __name__ == "__main__":

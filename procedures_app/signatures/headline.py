@@ -56,6 +56,7 @@ _DJANGO = re.compile(r"(\w{1,80}) at /\S{0,300}$")
 _ONLY_WHERE = re.compile(r"(?:in|at|on|from) \S{1,300}$")
 _CAUSED = re.compile(r"Caused by:\s*")
 _INNER = re.compile(r"--->\s+")
+_LEADS_ON = (":", " in")
 _SHOWN = 12  #: lines after a headline among which its cause may stand
 
 
@@ -152,7 +153,7 @@ def _joined(lines: list[Line], where: int) -> str:
 
 def _announces(text: str) -> bool:
     """Whether what went wrong comes after this line: it ends so, or tells nothing but a code or a place."""
-    if text.endswith((":", " in")) and not text.endswith("):"):
+    if text.endswith(_LEADS_ON) and not text.endswith("):"):
         return True
     return not _TYPED.match(text) and not plain(mask(text))
 
@@ -164,7 +165,7 @@ def _announced(lines: list[Line], where: int) -> str:
 
 
 def _leads_on(text: str) -> bool:
-    return bool(_NOISE.match(text)) or text.endswith((":", " in"))
+    return bool(_NOISE.match(text)) or text.endswith(_LEADS_ON)
 
 
 def _nested_root(lines: list[Line], where: int) -> str:
